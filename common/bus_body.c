@@ -1,0 +1,54 @@
+/* bus_body.c - a body frame with a count of its owners: what came in one message goes out in others uncopied.
+ */
+#include <stdlib.h>
+
+#include "common/bus_frames.h"
+
+struct bus_body *bus_body_receive(void)
+{
+    struct bus_body *body = malloc(sizeof(*body));
+
+    if (!body)
+        return NULL;
+    body->owners = 1;
+    zmq_msg_init(&body->message);
+    return body;
+}
+
+struct bus_body *bus_body_new(struct text bytes)
+{
+    struct bus_body *body = malloc(sizeof(*body));
+
+    if (!body)
+        return NULL;
+    body->owners = 1;
+    if (zmq_msg_init_size(&body->message, bytes.bytes) < 0) {
+        free(body);
+        return NULL;
+    }
+    if (bytes.bytes > 0)
+        memcpy(zmq_msg_data(&body->message), bytes.at, bytes.bytes);
+    return body;
+}
+
+struct bus_body *bus_body_keep(struct bus_body *body)
+{
+    if (body)
+        body->owners++;
+    return body;
+}
+
+void bus_body_free(struct bus_body *body)
+{
+    if (!body || --body->owners > 0)
+        return;
+    zmq_msg_close(&body->message);
+    free(body);
+}
+
+struct text bus_body_text(const struct bus_body *body)
+{
+    zmq_msg_t *message = body ? (zmq_msg_t *)&body->message : NULL; /* libzmq's getters take no const */
+
+    return message ? (struct text){zmq_msg_data(message), zmq_msg_size(message)} : (struct text){"", 0};
+}

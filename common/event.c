@@ -1,0 +1,92 @@
+/* event.c - see event.h. */
+#include "common/event.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+struct event_publisher {
+    struct bus_socket *socket;
+    const char *process;
+    uint64_t events;
+    int64_t started_at_us;
+};
+
+struct event_publisher *event_publisher_new(struct bus *bus, const char *endpoint, const char *process)
+{
+    struct event_publisher *publisher = calloc(1, sizeof(*publisher));
+
+    if (!publisher)
+        return NULL;
+    publisher->process = process;
+    publisher->started_at_us = clock_now_us();
+    publisher->socket = bus_publish_connect(bus, endpoint);
+    if (!publisher->socket) {
+        free(publisher);
+        return NULL;
+    }
+    return publisher;
+}
+
+void event_publisher_free(struct event_publisher *publisher)
+{
+    free(publisher);
+}
+
+void event_emit(struct event_publisher *publisher, const struct message_event *event)
+{
+    struct message message = {.type = MESSAGE_TYPE_event, .event = *event};
+    char topic[2 * MESSAGE_LABEL_BYTES];
+
+    message.event.process = text_of(publisher->process);
+    message.event.seq = ++publisher->events;
+    message.event.at_us = clock_wall_us();
+    snprintf(topic, sizeof(topic), "event.%s.%.*s", publisher->process, TEXT_ARGS(event->name));
+    bus_post(publisher->socket, topic, &message, NULL);
+}
+
+static void post_values(struct event_publisher *publisher, const struct metrics *metrics)
+{
+    struct message_pair pairs[METRIC_COUNT];
+    struct message message = {.type = MESSAGE_TYPE_totals};
+    unsigned count = 0;
+
+    for (int i = 0; i < METRIC_COUNT; i++) {
+        const struct metric_spec *spec = metric_spec((enum metric)i);
+
+        if (strcmp(spec->process, publisher->process) == 0)
+            pairs[count++] = (struct message_pair){text_of(spec->key), metrics->values[i]};
+    }
+    message.totals.process = text_of(publisher->process);
+    message.totals.pid = (uint64_t)getpid();
+    message.totals.uptime_us = clock_now_us() - publisher->started_at_us;
+    message.totals.events = publisher->events;
+    message.totals.values = (struct message_pairs){.count = count, .items = pairs};
+    bus_post(publisher->socket, "totals", &message, NULL);
+}
+
+static void post_histogram(struct event_publisher *publisher, const char *name,
+                           const struct histogram *histogram)
+{
+    struct message message = {.type = MESSAGE_TYPE_distribution};
+
+    message.distribution.process = text_of(publisher->process);
+    message.distribution.name = text_of(name);
+    message.distribution.sum_us = histogram->sum_us;
+    message.distribution.buckets =
+        (struct message_uints){.count = HISTOGRAM_BUCKETS, .items = histogram->buckets};
+    bus_post(publisher->socket, "distribution", &message, NULL);
+}
+
+void event_totals(struct event_publisher *publisher, const struct metrics *metrics)
+{
+    post_values(publisher, metrics);
+    for (int i = 0; i < HISTOGRAM_COUNT; i++) {
+        const struct histogram_spec *spec = metric_histogram_spec((enum metric_histogram)i);
+
+        if (strcmp(spec->process, publisher->process) == 0)
+            post_histogram(publisher, spec->name, &metrics->histograms[i]);
+    }
+}

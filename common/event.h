@@ -1,0 +1,21 @@
+/* event.h - how a process tells metricsd what it does: one event for each decision, and once a second its
+ * absolute totals. Never waits: what metricsd does not take is dropped and shows there as a gap. */
+#ifndef SLUICE_EVENT_H
+#define SLUICE_EVENT_H
+
+#include "common/bus.h"
+#include "common/metric.h"
+
+struct event_publisher;
+
+/* Connects to metricsd's events endpoint. process ("gateway") is borrowed for ever. NULL with errno set. */
+struct event_publisher *event_publisher_new(struct bus *bus, const char *endpoint, const char *process);
+void event_publisher_free(struct event_publisher *publisher); /* takes NULL; the bus closes the socket */
+
+/* Fills in process, seq and time, and posts under the topic event.<process>.<name>. Borrows. */
+void event_emit(struct event_publisher *publisher, const struct message_event *event);
+
+/* Posts every metric and histogram of this process as it stands. */
+void event_totals(struct event_publisher *publisher, const struct metrics *metrics);
+
+#endif

@@ -1,0 +1,275 @@
+/* httpd.c - see httpd.h. Here: the listener, the timer that ends what takes too long, turns, drain. */
+#include "common/httpd.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/httpd_internal.h"
+
+#define ACCEPT_BATCH    16 /* small, so that the gateways of a stack share a storm of connections */
+#define BACKLOG_BATCHES 256
+#define REFUSED_AT_ONCE 64 /* connections beyond max_connections that still get their 503 */
+#define MAX_TICK_US     250000
+#define MIN_TICK_US     5000
+
+void httpd_turn_soon(struct httpd *httpd)
+{
+    static const struct timeval next_round = {0, 0};
+
+    event_add(httpd->turn_event, &next_round);
+}
+
+/* Four ticks within the shortest time limit, so that none is exceeded by more than a quarter. The timer rests
+ * when there is nothing to watch. */
+static void tick_start(struct httpd *httpd)
+{
+    struct timeval interval = {0, (suseconds_t)httpd->tick_us};
+    int64_t wall_s = clock_wall_us() / US_PER_SECOND;
+
+    if (wall_s != httpd->date_second) {
+        httpd->date_second = wall_s;
+        http_date(wall_s, httpd->date);
+    }
+    event_add(httpd->tick_event, &interval);
+}
+
+static void accept_pause(struct httpd *httpd, bool pause)
+{
+    httpd->accept_paused = pause;
+    if (pause)
+        event_del(httpd->accept_event);
+    else
+        event_add(httpd->accept_event, NULL);
+}
+
+static void take(struct httpd *httpd, int fd)
+{
+    unsigned open = httpd->stats.connections;
+    struct httpd_exchange *connection;
+
+    if (open >= httpd->config.max_connections + REFUSED_AT_ONCE) {
+        close(fd);
+        return;
+    }
+    if (!evtimer_pending(httpd->tick_event, NULL))
+        tick_start(httpd);
+    connection = connection_new(httpd, fd);
+    if (connection && open >= httpd->config.max_connections)
+        connection_refuse(connection, 503, "too many connections");
+}
+
+/* Another process may have been faster (the listener is shared, and libevent has no EPOLLEXCLUSIVE), a client
+ * may have left again: neither is an error. Returns whether there may be more. */
+static bool accept_some(struct httpd *httpd)
+{
+    for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+        int fd = accept4(httpd->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            take(httpd, fd);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            /* Out of descriptors: a level-triggered listener would spin. New clients wait in the backlog,
+             * where another process can take them, until the next tick. */
+            accept_pause(httpd, true);
+            if (!evtimer_pending(httpd->tick_event, NULL))
+                tick_start(httpd);
+            return false;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+    struct httpd *httpd = arg;
+
+    (void)fd;
+    (void)what;
+    httpd->now_us = clock_now_us();
+    accept_some(httpd);
+}
+
+static void expire(struct httpd *httpd, enum connection_state state)
+{
+    struct httpd_exchange *first;
+
+    while ((first = TAILQ_FIRST(&httpd->lists[state])) != NULL && first->deadline_us <= httpd->now_us) {
+        if (state == CONNECTION_HEAD || state == CONNECTION_WRITING)
+            httpd->stats.timed_out_total++;
+        if (state == CONNECTION_HEAD)
+            connection_refuse(first, 408, "the request did not come in time");
+        else
+            connection_free(first);
+    }
+}
+
+/* Connections that have nothing to finish: those that never had a request get time to send one, since their
+ * client has only just been let in. */
+static void end_idle(struct httpd *httpd, bool young_too)
+{
+    struct httpd_exchange *next;
+    char byte;
+
+    for (struct httpd_exchange *each = TAILQ_FIRST(&httpd->lists[CONNECTION_IDLE]); each; each = next) {
+        next = TAILQ_NEXT(each, link);
+        if (!each->is_ready && (each->is_old || young_too) &&
+            recv(event_get_fd(&each->event), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+            connection_end_idle(each);
+    }
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct httpd *httpd = arg;
+
+    (void)fd;
+    (void)what;
+    httpd->now_us = clock_now_us();
+    expire(httpd, CONNECTION_IDLE);
+    expire(httpd, CONNECTION_HEAD);
+    expire(httpd, CONNECTION_WRITING);
+    expire(httpd, CONNECTION_LINGER);
+    if (httpd->draining && httpd->now_us >= httpd->drain_us + HTTPD_LINGER_US)
+        end_idle(httpd, true);
+    if (httpd->accept_paused)
+        accept_pause(httpd, false);
+    if (httpd->stats.connections)
+        tick_start(httpd);
+}
+
+/* One batch for each connection that has bytes to parse; those that still have some come in the next round,
+ * after the others' events. Nothing may follow done(): it may free us. */
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+    struct httpd *httpd = arg;
+    void (*done)(void *) = httpd->done;
+
+    (void)fd;
+    (void)what;
+    httpd->now_us = clock_now_us();
+    for (unsigned count = httpd->ready_count; count && httpd->ready_count; count--) {
+        struct httpd_exchange *first = TAILQ_FIRST(&httpd->ready);
+
+        TAILQ_REMOVE(&httpd->ready, first, ready);
+        httpd->ready_count--;
+        first->is_ready = false;
+        connection_resume(first);
+    }
+    if (httpd->draining && !httpd->stats.connections && done) {
+        httpd->done = NULL;
+        done(httpd->done_arg);
+    }
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void limits_set(struct httpd *httpd, const struct httpd_config *config)
+{
+    const struct http_limits *limits = &config->limits;
+    int64_t shortest = least(config->head_timeout_us, config->idle_timeout_us);
+
+    httpd->config = *config;
+    httpd->timeouts_us[CONNECTION_IDLE] = config->idle_timeout_us;
+    httpd->timeouts_us[CONNECTION_HEAD] = config->head_timeout_us;
+    httpd->timeouts_us[CONNECTION_WRITING] = config->write_timeout_us;
+    httpd->timeouts_us[CONNECTION_LINGER] = HTTPD_LINGER_US;
+    shortest = least(shortest, config->write_timeout_us) / 4;
+    httpd->tick_us = least(shortest < MIN_TICK_US ? MIN_TICK_US : shortest, MAX_TICK_US);
+    /* More than the parser leaves unread of one request: head, body, and a line of chunks or trailers. */
+    httpd->in_limit = limits->line_bytes + 2 * limits->head_bytes + limits->body_bytes + 4096;
+}
+
+struct httpd *httpd_new(struct event_base *base, int listen_fd, const struct httpd_config *config,
+                        const struct httpd_handlers *handlers, void *arg)
+{
+    struct httpd *httpd = calloc(1, sizeof *httpd);
+
+    if (!httpd) {
+        close(listen_fd);
+        return NULL;
+    }
+    httpd->base = base;
+    httpd->listen_fd = listen_fd;
+    httpd->handlers = *handlers;
+    httpd->arg = arg;
+    httpd->now_us = clock_now_us();
+    limits_set(httpd, config);
+    for (unsigned i = 0; i < CONNECTION_STATES; i++)
+        TAILQ_INIT(&httpd->lists[i]);
+    TAILQ_INIT(&httpd->ready);
+    httpd->accept_event = event_new(base, listen_fd, EV_READ | EV_PERSIST, on_accept, httpd);
+    httpd->tick_event = evtimer_new(base, on_tick, httpd);
+    httpd->turn_event = evtimer_new(base, on_turn, httpd);
+    /* Accepted sockets inherit it, which saves a call for each. */
+    setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (!httpd->accept_event || !httpd->tick_event || !httpd->turn_event ||
+        event_add(httpd->accept_event, NULL) < 0) {
+        httpd_free(httpd);
+        return NULL;
+    }
+    return httpd;
+}
+
+static void event_drop(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+static void listener_close(struct httpd *httpd)
+{
+    event_drop(httpd->accept_event);
+    httpd->accept_event = NULL;
+    httpd->accept_paused = false;
+    if (httpd->listen_fd >= 0)
+        close(httpd->listen_fd);
+    httpd->listen_fd = -1;
+}
+
+void httpd_free(struct httpd *httpd)
+{
+    struct httpd_exchange *first;
+
+    if (!httpd)
+        return;
+    httpd->draining = false;
+    for (unsigned i = 0; i < CONNECTION_STATES; i++)
+        while ((first = TAILQ_FIRST(&httpd->lists[i])) != NULL)
+            connection_free(first);
+    listener_close(httpd);
+    event_drop(httpd->tick_event);
+    event_drop(httpd->turn_event);
+    free(httpd);
+}
+
+void httpd_drain(struct httpd *httpd, void (*done)(void *arg), void *arg)
+{
+    if (httpd->draining)
+        return;
+    httpd->now_us = httpd->drain_us = clock_now_us();
+    httpd->done = done;
+    httpd->done_arg = arg;
+    /* Who stands in the backlog would be reset by the close; with a shared listener nobody would. */
+    for (unsigned i = 0; i < BACKLOG_BATCHES && accept_some(httpd); i++)
+        ;
+    httpd->draining = true;
+    listener_close(httpd);
+    end_idle(httpd, false);
+    if (!httpd->stats.connections)
+        httpd_turn_soon(httpd);
+}
+
+const struct httpd_stats *httpd_stats(const struct httpd *httpd)
+{
+    return &httpd->stats;
+}

@@ -1,0 +1,538 @@
+/* httpd_connection.c - one connection of httpd.h: read, parse, hand over, answer, close.
+ *
+ * The beaten track is: readable, one recv into the shared buffer, parse, request(), httpd_reply(), one send.
+ * Everything else (a request in pieces, an answer that does not fit, pipelining, a peer that leaves) is told
+ * by the state and costs what it costs. */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/httpd_internal.h"
+
+#define SERVE_BATCH   32   /* pipelined requests of one connection before others get their turn */
+#define FLAT_BYTES    4096 /* answers up to here are copied together: dearer calls than memcpy */
+#define REFUSAL_BYTES 1024
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
+static void enter(struct httpd_exchange *connection, enum connection_state state)
+{
+    struct httpd *httpd = connection->httpd;
+
+    TAILQ_REMOVE(&httpd->lists[connection->state], connection, link);
+    connection->state = state;
+    connection->deadline_us = httpd->now_us + httpd->timeouts_us[state];
+    TAILQ_INSERT_TAIL(&httpd->lists[state], connection, link);
+}
+
+static bool mode_set(struct httpd_exchange *connection, enum connection_mode mode)
+{
+    static const short events[] = {
+        [CONNECTION_READ] = EV_READ | EV_PERSIST,
+        [CONNECTION_WATCH] = EV_READ | EV_CLOSED | EV_ET | EV_PERSIST,
+        [CONNECTION_WRITE] = EV_WRITE | EV_PERSIST,
+    };
+    int fd = event_get_fd(&connection->event);
+
+    event_del(&connection->event);
+    connection->mode = mode;
+    return event_assign(&connection->event, connection->httpd->base, fd, events[mode], on_event,
+                        connection) == 0 &&
+           event_add(&connection->event, NULL) == 0;
+}
+
+/* The peer is gone, or memory is: whoever works on its request must know. settle() frees it. */
+static void give_up(struct httpd_exchange *connection)
+{
+    struct httpd *httpd = connection->httpd;
+    bool waiting = connection->state == CONNECTION_WAITING;
+
+    enter(connection, CONNECTION_DEAD);
+    if (!waiting)
+        return;
+    httpd->stats.gone_total++;
+    httpd->handlers.gone(httpd->arg, connection);
+}
+
+static void mode_switch(struct httpd_exchange *connection, enum connection_mode mode)
+{
+    if (connection->mode != mode && !mode_set(connection, mode))
+        give_up(connection);
+}
+
+struct httpd_exchange *connection_new(struct httpd *httpd, int fd)
+{
+    struct httpd_exchange *connection = calloc(1, sizeof *connection);
+
+    if (!connection) {
+        close(fd);
+        return NULL;
+    }
+    connection->httpd = httpd;
+    connection->state = CONNECTION_IDLE;
+    connection->deadline_us = httpd->now_us + httpd->timeouts_us[CONNECTION_IDLE];
+    TAILQ_INSERT_TAIL(&httpd->lists[CONNECTION_IDLE], connection, link);
+    httpd->stats.connections++;
+    httpd->stats.connections_total++;
+    event_assign(&connection->event, httpd->base, fd, EV_READ | EV_PERSIST, on_event, connection);
+    if (event_add(&connection->event, NULL) < 0) {
+        connection_free(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+static void in_free(struct httpd_exchange *connection)
+{
+    free(connection->in);
+    connection->in = NULL;
+    connection->in_at = connection->in_bytes = connection->in_size = 0;
+}
+
+void connection_free(struct httpd_exchange *connection)
+{
+    struct httpd *httpd = connection->httpd;
+
+    TAILQ_REMOVE(&httpd->lists[connection->state], connection, link);
+    if (connection->is_ready) {
+        TAILQ_REMOVE(&httpd->ready, connection, ready);
+        httpd->ready_count--;
+    }
+    event_del(&connection->event);
+    close(event_get_fd(&connection->event));
+    in_free(connection);
+    free(connection->out);
+    free(connection);
+    if (--httpd->stats.connections == 0 && httpd->draining)
+        httpd_turn_soon(httpd);
+}
+
+/* Keeps bytes that came but cannot be parsed yet. False when out of memory. */
+static bool in_append(struct httpd_exchange *connection, const char *bytes, size_t count)
+{
+    size_t needed = connection->in_bytes + count;
+
+    if (connection->in_at + needed > connection->in_size && connection->in_at) {
+        memmove(connection->in, connection->in + connection->in_at, connection->in_bytes);
+        connection->in_at = 0;
+    }
+    if (needed > connection->in_size) {
+        size_t size = connection->in_size ? connection->in_size : 256;
+        char *grown;
+
+        while (size < needed)
+            size *= 2;
+        grown = realloc(connection->in, size);
+        if (!grown)
+            return false;
+        connection->in = grown;
+        connection->in_size = size;
+    }
+    memcpy(connection->in + connection->in_at + connection->in_bytes, bytes, count);
+    connection->in_bytes = needed;
+    return true;
+}
+
+/* No more requests. To close at once is only safe when the peer sends nothing more: a segment that comes
+ * after close() makes the kernel send RST, which can destroy an answer that the peer has not read yet. */
+static void end(struct httpd_exchange *connection)
+{
+    if (!connection->is_serving) /* else the handler still borrows its request from there */
+        in_free(connection);
+    if (connection->has_fin || connection->client_closes) {
+        enter(connection, CONNECTION_DEAD);
+        return;
+    }
+    shutdown(event_get_fd(&connection->event), SHUT_WR);
+    connection->linger_bytes = HTTPD_LINGER_BYTES;
+    enter(connection, CONNECTION_LINGER);
+    mode_switch(connection, CONNECTION_READ);
+}
+
+static void answered(struct httpd_exchange *connection)
+{
+    if (connection->keep_alive && !connection->httpd->draining)
+        enter(connection, CONNECTION_IDLE);
+    else
+        end(connection);
+}
+
+/* Keeps what the socket did not take, skipping the bytes that it did. */
+static void out_keep(struct httpd_exchange *connection, const struct iovec *parts, size_t count, size_t sent)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < count; i++)
+        total += parts[i].iov_len;
+    connection->out = malloc(total - sent);
+    connection->out_at = connection->out_bytes = 0;
+    if (!connection->out) {
+        enter(connection, CONNECTION_DEAD);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+
+        sent -= skip;
+        memcpy(connection->out + connection->out_bytes, (const char *)parts[i].iov_base + skip,
+               parts[i].iov_len - skip);
+        connection->out_bytes += parts[i].iov_len - skip;
+    }
+    enter(connection, CONNECTION_WRITING);
+    mode_switch(connection, CONNECTION_WRITE);
+}
+
+static ssize_t parts_send(int fd, struct iovec *parts, size_t count, size_t total)
+{
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    char flat[FLAT_BYTES];
+    char *at = flat;
+
+    if (total > sizeof flat)
+        return sendmsg(fd, &message, MSG_NOSIGNAL);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, parts[i].iov_base, parts[i].iov_len);
+        at += parts[i].iov_len;
+    }
+    return send(fd, flat, total, MSG_NOSIGNAL);
+}
+
+static struct iovec part(const char *at, size_t bytes)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)(at ? at : ""), .iov_len = at ? bytes : 0};
+}
+
+/* Sends the answer, or as much of it as goes, and enters the state that follows. */
+static void answer(struct httpd_exchange *connection, const struct httpd_reply *reply)
+{
+    struct httpd *httpd = connection->httpd;
+    bool bare = connection->head_only || !http_status_has_body(reply->status);
+    char head[HTTP_ANSWER_HEAD_BYTES];
+    enum http_connection said = HTTP_CLOSE;
+    struct iovec parts[4];
+    size_t total;
+    ssize_t sent;
+
+    connection->keep_alive = connection->keep_alive && !reply->close && !httpd->draining;
+    if (connection->keep_alive)
+        said = connection->is_1_0 ? HTTP_KEEP_SAID : HTTP_KEEP;
+    parts[0] = part(head, http_answer_head(head, reply->status, httpd->date, reply->body.bytes, said));
+    parts[1] = part(reply->fields.at, reply->fields.bytes);
+    parts[2] = part("\r\n", 2);
+    parts[3] = part(bare ? NULL : reply->body.at, reply->body.bytes);
+    total = parts[0].iov_len + parts[1].iov_len + parts[2].iov_len + parts[3].iov_len;
+    sent = parts_send(event_get_fd(&connection->event), parts, 4, total);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        enter(connection, CONNECTION_DEAD);
+    else if (sent >= 0 && (size_t)sent == total)
+        answered(connection);
+    else
+        out_keep(connection, parts, 4, sent > 0 ? (size_t)sent : 0);
+}
+
+/* Decides what comes next, once no function stands on the connection any more: parse what has been read, read
+ * on, or end. Frees it when it is dead. */
+static void settle(struct httpd_exchange *connection, enum http_progress progress)
+{
+    struct httpd *httpd = connection->httpd;
+    bool between = connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HEAD;
+
+    if (between && progress == HTTP_WHOLE && connection->in_bytes) {
+        connection->is_ready = true;
+        TAILQ_INSERT_TAIL(&httpd->ready, connection, ready);
+        httpd->ready_count++;
+        httpd_turn_soon(httpd);
+    } else if (between && connection->has_fin) {
+        enter(connection, CONNECTION_DEAD);
+    } else if (between || (connection->state == CONNECTION_WAITING && !connection->has_fin &&
+                           connection->in_bytes < httpd->in_limit / 2)) {
+        mode_switch(connection, CONNECTION_READ);
+    }
+    if (connection->state == CONNECTION_DEAD)
+        connection_free(connection);
+}
+
+void httpd_reply(struct httpd_exchange *exchange, const struct httpd_reply *reply)
+{
+    assert(exchange->state == CONNECTION_WAITING);
+    if (!exchange->is_serving)
+        exchange->httpd->now_us = clock_now_us();
+    answer(exchange, reply);
+    if (!exchange->is_serving)
+        settle(exchange, HTTP_WHOLE);
+}
+
+/* Answers with an error of our own. What follows in the input cannot be trusted, so it is the end. */
+static void refuse(struct httpd_exchange *connection, int status, const char *detail)
+{
+    const struct httpd *httpd = connection->httpd;
+    char body[REFUSAL_BYTES], fields[128];
+    const char *type = "text/plain; charset=utf-8";
+    size_t bytes;
+
+    if (httpd->handlers.refusal)
+        bytes = httpd->handlers.refusal(httpd->arg, status, detail, body, sizeof body, &type);
+    else
+        bytes = (size_t)snprintf(body, sizeof body, "%d %s: %s\n", status, http_reason(status), detail);
+    snprintf(fields, sizeof fields, "Content-Type: %s\r\n%s", type,
+             status == 503 ? "Retry-After: 1\r\n" : "");
+    connection->head_only = connection->parser.head_only;
+    connection->keep_alive = connection->client_closes = false;
+    answer(connection, &(struct httpd_reply){
+                           .status = status,
+                           .fields = text_of(fields),
+                           .body = {body, bytes < sizeof body ? bytes : sizeof body - 1},
+                           .close = true,
+                       });
+}
+
+void connection_refuse(struct httpd_exchange *connection, int status, const char *detail)
+{
+    refuse(connection, status, detail);
+    settle(connection, HTTP_REFUSED);
+}
+
+void connection_end_idle(struct httpd_exchange *connection)
+{
+    end(connection);
+    settle(connection, HTTP_WHOLE);
+}
+
+static void hand_over(struct httpd_exchange *connection, const struct http_request *request)
+{
+    struct httpd *httpd = connection->httpd;
+
+    connection->parser = (struct http_parser){0};
+    connection->mine = NULL;
+    connection->is_old = true;
+    connection->head_only = request->method == HTTP_HEAD;
+    connection->is_1_0 = request->minor_version == 0;
+    connection->keep_alive = request->keep_alive;
+    connection->client_closes = !request->keep_alive;
+    httpd->stats.requests_total++;
+    enter(connection, CONNECTION_WAITING);
+    httpd->handlers.request(httpd->arg, connection, request);
+}
+
+/* The request is not whole. The time limit for it runs from its first byte; a client that holds its body back
+ * until it is told to go on is told so. */
+static void await_rest(struct httpd_exchange *connection, size_t here)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const ssize_t bytes = sizeof go_on - 1;
+    struct http_parser *parser = &connection->parser;
+
+    if (connection->state == CONNECTION_IDLE)
+        enter(connection, CONNECTION_HEAD);
+    if (!parser->expects)
+        return;
+    parser->expects = false;
+    if (here == parser->head &&
+        send(event_get_fd(&connection->event), go_on, (size_t)bytes, MSG_NOSIGNAL) != bytes)
+        give_up(connection); /* nothing else is on its way, so the socket must have had room */
+}
+
+/* Keeps the bytes that serve() left, and does what had to wait until the parser was done with them. */
+static void serve_end(struct httpd_exchange *connection, bool own, const char *rest, size_t bytes,
+                      enum http_progress progress)
+{
+    if (connection->state == CONNECTION_LINGER || connection->state == CONNECTION_DEAD || (own && !bytes)) {
+        in_free(connection);
+    } else if (own) {
+        connection->in_at = (size_t)(rest - connection->in);
+        connection->in_bytes = bytes;
+    } else if (bytes && progress != HTTP_REFUSED && !in_append(connection, rest, bytes)) {
+        give_up(connection);
+    }
+    if (progress == HTTP_REFUSED) {
+        connection->httpd->stats.refused_total++;
+        refuse(connection, connection->parser.status, connection->parser.detail);
+    }
+    settle(connection, progress);
+}
+
+/* Takes the requests off these bytes, one after the other, until one waits. They lie in the shared buffer, or
+ * are connection->in itself; what is not taken is kept. */
+static void serve(struct httpd_exchange *connection, char *bytes, size_t size)
+{
+    struct httpd *httpd = connection->httpd;
+    enum http_progress progress = HTTP_WHOLE;
+    bool own = connection->in_bytes > 0;
+    struct http_request request;
+    size_t at = 0;
+
+    connection->is_serving = true;
+    for (unsigned i = 0; i < SERVE_BATCH && at < size && progress == HTTP_WHOLE &&
+                         (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HEAD);
+         i++) {
+        size_t left = size - at;
+
+        progress = http_parser_feed(&connection->parser, &httpd->config.limits, bytes + at, &left, &request);
+        size = at + left;
+        if (progress == HTTP_MORE)
+            await_rest(connection, left);
+        if (progress != HTTP_WHOLE)
+            break;
+        at += connection->parser.consumed;
+        hand_over(connection, &request);
+    }
+    connection->is_serving = false;
+    serve_end(connection, own, bytes + at, size - at, progress);
+}
+
+void connection_resume(struct httpd_exchange *connection)
+{
+    serve(connection, connection->in + connection->in_at, connection->in_bytes);
+}
+
+/* The peer sends nothing more. It may still want its answer (a half-closed client), so what that means while
+ * one is awaited is configured. */
+static void finish(struct httpd_exchange *connection)
+{
+    connection->has_fin = true;
+    if (connection->state != CONNECTION_WAITING || connection->httpd->config.abort_on_fin)
+        give_up(connection);
+    else
+        mode_switch(connection, CONNECTION_WATCH);
+    settle(connection, HTTP_MORE);
+}
+
+static void drop(struct httpd_exchange *connection)
+{
+    give_up(connection);
+    connection_free(connection);
+}
+
+static bool again(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+static void on_readable(struct httpd_exchange *connection)
+{
+    struct httpd *httpd = connection->httpd;
+    size_t room = httpd->in_limit - connection->in_bytes;
+    ssize_t got = recv(event_get_fd(&connection->event), httpd->buffer,
+                       room < sizeof httpd->buffer ? room : sizeof httpd->buffer, 0);
+    bool waiting = connection->state == CONNECTION_WAITING;
+
+    if (got < 0 && again())
+        return;
+    if (got == 0) {
+        finish(connection);
+        return;
+    }
+    if (got > 0 && !waiting && !connection->in_bytes) {
+        serve(connection, httpd->buffer, (size_t)got);
+        return;
+    }
+    if (got < 0 || !in_append(connection, httpd->buffer, (size_t)got)) {
+        drop(connection);
+    } else if (!waiting) {
+        connection_resume(connection);
+    } else if (connection->in_bytes == httpd->in_limit) {
+        mode_switch(connection, CONNECTION_WATCH);
+        settle(connection, HTTP_MORE);
+    }
+}
+
+/* Something happened on a connection that is not read: a reset, or the end that abort_on_fin waits for. */
+static void on_watched(struct httpd_exchange *connection, short what)
+{
+    struct pollfd peer = {.fd = event_get_fd(&connection->event)};
+
+    if ((poll(&peer, 1, 0) > 0 && peer.revents & (POLLERR | POLLHUP)) ||
+        (what & EV_CLOSED && connection->httpd->config.abort_on_fin))
+        drop(connection);
+}
+
+static void on_writable(struct httpd_exchange *connection)
+{
+    ssize_t sent = send(event_get_fd(&connection->event), connection->out + connection->out_at,
+                        connection->out_bytes - connection->out_at, MSG_NOSIGNAL);
+
+    if (sent < 0 && again())
+        return;
+    if (sent < 0) {
+        drop(connection);
+        return;
+    }
+    if (connection->out_at + (size_t)sent < connection->out_bytes) {
+        connection->out_at += (size_t)sent;
+        enter(connection, CONNECTION_WRITING); /* it made progress, so its time starts anew */
+        return;
+    }
+    free(connection->out);
+    connection->out = NULL;
+    answered(connection);
+    if (connection->state == CONNECTION_IDLE)
+        mode_switch(connection, connection->has_fin ? CONNECTION_WATCH : CONNECTION_READ);
+    settle(connection, HTTP_WHOLE);
+}
+
+static void on_lingering(struct httpd_exchange *connection)
+{
+    struct httpd *httpd = connection->httpd;
+    ssize_t got = recv(event_get_fd(&connection->event), httpd->buffer, sizeof httpd->buffer, 0);
+
+    if (got < 0 && again())
+        return;
+    if (got <= 0 || (size_t)got > connection->linger_bytes)
+        connection_free(connection);
+    else
+        connection->linger_bytes -= (size_t)got;
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct httpd_exchange *connection = arg;
+
+    (void)fd;
+    connection->httpd->now_us = clock_now_us();
+    if (connection->mode == CONNECTION_WATCH)
+        on_watched(connection, what);
+    else if (connection->mode == CONNECTION_WRITE)
+        on_writable(connection);
+    else if (connection->state == CONNECTION_LINGER)
+        on_lingering(connection);
+    else if (!connection->is_ready) /* else its turn comes before the loop waits again */
+        on_readable(connection);
+}
+
+void httpd_exchange_set(struct httpd_exchange *exchange, void *mine)
+{
+    exchange->mine = mine;
+}
+
+void *httpd_exchange_get(const struct httpd_exchange *exchange)
+{
+    return exchange->mine;
+}
+
+bool httpd_exchange_local(const struct httpd_exchange *exchange)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer = {0};
+    socklen_t bytes = sizeof peer;
+
+    if (getpeername(event_get_fd(&exchange->event), &peer.any, &bytes) < 0)
+        return false;
+    if (peer.any.sa_family == AF_INET)
+        return ntohl(peer.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (peer.any.sa_family != AF_INET6)
+        return false;
+    if (IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr))
+        return peer.v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET;
+    return IN6_IS_ADDR_LOOPBACK(&peer.v6.sin6_addr);
+}

@@ -1,0 +1,101 @@
+/* httpd_internal.h - what httpd.c (listener, timer, drain) and httpd_connection.c (one connection) share. */
+#ifndef SLUICE_HTTPD_INTERNAL_H
+#define SLUICE_HTTPD_INTERNAL_H
+
+#include <event2/event_struct.h>
+#include <sys/queue.h>
+
+#include "common/http_answer.h"
+#include "common/httpd.h"
+
+#define HTTPD_BUFFER_BYTES ((size_t)64 * 1024)
+#define HTTPD_LINGER_US    2000000
+#define HTTPD_LINGER_BYTES ((size_t)1024 * 1024)
+
+/* Each state has its list. Where the state has a time limit it is the same for all, so the list is sorted by
+ * deadline and the timer looks at its front only. */
+enum connection_state {
+    CONNECTION_IDLE,    /* between requests */
+    CONNECTION_HEAD,    /* a request has come in part */
+    CONNECTION_WAITING, /* a request has been handed over: the exchange lives */
+    CONNECTION_WRITING, /* its answer did not fit into the socket */
+    CONNECTION_LINGER,  /* the last answer is out; what still comes is dropped */
+    CONNECTION_DEAD,    /* freed as soon as no function of ours stands on it */
+    CONNECTION_STATES
+};
+
+/* What the event is registered for. It is changed off the beaten track only: each change is two system calls.
+ * Edge-triggered watching is for a waiting connection whose input must not be read, or has ended: the level
+ * would stay raised and spin the loop, but a reset must be seen. */
+enum connection_mode { CONNECTION_READ, CONNECTION_WATCH, CONNECTION_WRITE };
+
+TAILQ_HEAD(connection_list, httpd_exchange);
+
+/* A connection has at most one exchange at a time, so they are one and the same. */
+struct httpd_exchange {
+    struct httpd *httpd;
+    TAILQ_ENTRY(httpd_exchange) link;  /* in the list of its state */
+    TAILQ_ENTRY(httpd_exchange) ready; /* while is_ready: in httpd->ready */
+    int64_t deadline_us;
+    void *mine;
+    struct event event;
+    struct http_parser parser;
+    char *in; /* what has been read and not parsed; NULL as a rule */
+    size_t in_at, in_bytes, in_size;
+    char *out; /* what the socket did not take of the answer; NULL as a rule */
+    size_t out_at, out_bytes;
+    size_t linger_bytes; /* that may still be dropped */
+    enum connection_state state;
+    enum connection_mode mode;
+    bool is_ready;      /* has bytes to be parsed at the next turn */
+    bool is_serving;    /* connection_serve() stands on it */
+    bool is_old;        /* has had a request */
+    bool has_fin;       /* the peer has ended its side */
+    bool head_only;     /* of the current request: HEAD */
+    bool keep_alive;    /* no side wants an end after this request */
+    bool client_closes; /* the client wants it, so it sends nothing more */
+    bool is_1_0;
+};
+
+struct httpd {
+    struct event_base *base;
+    struct httpd_config config;
+    struct httpd_handlers handlers;
+    void *arg;
+    struct event *accept_event, *tick_event;
+    struct event *turn_event; /* fires in the loop's next round */
+    int listen_fd;
+    bool accept_paused, draining;
+    int64_t drain_us; /* when it began */
+    void (*done)(void *arg);
+    void *done_arg;
+    int64_t now_us; /* sampled at each wake-up */
+    int64_t tick_us;
+    int64_t date_second;
+    char date[HTTP_DATE_BYTES];
+    int64_t timeouts_us[CONNECTION_STATES];
+    size_t in_limit; /* of one connection's in */
+    struct connection_list lists[CONNECTION_STATES];
+    struct connection_list ready;
+    unsigned ready_count;
+    struct httpd_stats stats;
+    char buffer[HTTPD_BUFFER_BYTES]; /* all connections read into it */
+};
+
+/* Takes the descriptor; NULL (and it is closed) when out of memory. */
+struct httpd_exchange *connection_new(struct httpd *httpd, int fd);
+void connection_free(struct httpd_exchange *connection);
+
+/* Goes on parsing what has been read already. */
+void connection_resume(struct httpd_exchange *connection);
+
+/* Answers with an error of our own, ends the connection. May free it. */
+void connection_refuse(struct httpd_exchange *connection, int status, const char *detail);
+
+/* Says good-bye to an idle connection, in a way that lets the peer see it. May free it. */
+void connection_end_idle(struct httpd_exchange *connection);
+
+/* Lets the turn event fire in the loop's next round. */
+void httpd_turn_soon(struct httpd *httpd);
+
+#endif

@@ -1,0 +1,118 @@
+/* log.c - see log.h. The process's name and level are the only globals of Sluice: a log that had to be handed
+ * around would be in every signature. */
+#include "common/log.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+
+static const char *log_process = "sluice";
+static enum log_level log_least = LOG_INFO;
+
+struct line {
+    char bytes[LOG_LINE_BYTES];
+    size_t used;
+};
+
+void log_open(const char *process, enum log_level level)
+{
+    log_process = process;
+    log_least = level;
+}
+
+/* One byte always stays free for the newline. */
+static void put(struct line *line, char byte)
+{
+    if (line->used < sizeof(line->bytes) - 1)
+        line->bytes[line->used++] = byte;
+}
+
+static void put_string(struct line *line, const char *string)
+{
+    while (*string)
+        put(line, *string++);
+}
+
+static bool plain(struct text value)
+{
+    for (size_t i = 0; i < value.bytes; i++) {
+        unsigned char byte = (unsigned char)value.at[i];
+
+        if (byte <= ' ' || byte == '"' || byte == '=' || byte == '\\' || byte == 0x7f)
+            return false;
+    }
+    return value.bytes > 0;
+}
+
+static void put_quoted(struct line *line, struct text value)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    put(line, '"');
+    for (size_t i = 0; i < value.bytes; i++) {
+        unsigned char byte = (unsigned char)value.at[i];
+
+        if (byte < ' ' || byte == 0x7f) {
+            put_string(line, "\\x");
+            put(line, digits[byte >> 4]);
+            put(line, digits[byte & 15]);
+            continue;
+        }
+        if (byte == '"' || byte == '\\')
+            put(line, '\\');
+        put(line, (char)byte);
+    }
+    put(line, '"');
+}
+
+static void put_field(struct line *line, const struct log_field *field)
+{
+    char number[32];
+
+    put(line, ' ');
+    put_string(line, field->key);
+    put(line, '=');
+    if (field->type == LOG_FIELD_TEXT) {
+        if (!plain(field->text)) {
+            put_quoted(line, field->text);
+            return;
+        }
+        for (size_t i = 0; i < field->text.bytes; i++)
+            put(line, field->text.at[i]);
+        return;
+    }
+    snprintf(number, sizeof(number), field->type == LOG_FIELD_HEX ? "%016llx" : "%lld",
+             (long long)field->number);
+    put_string(line, number);
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    int64_t now_us = clock_wall_us();
+    time_t seconds = (time_t)(now_us / US_PER_SECOND);
+    struct line line = {.used = 0};
+    struct tm utc;
+    char stamp[40];
+    size_t used;
+
+    if (level < log_least)
+        return;
+    gmtime_r(&seconds, &utc);
+    used = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(stamp + used, sizeof(stamp) - used, ".%06dZ ", (int)(now_us % US_PER_SECOND));
+    put_string(&line, stamp);
+    put_string(&line, levels[level]);
+    put(&line, ' ');
+    put_string(&line, log_process);
+    put(&line, ' ');
+    put_string(&line, event);
+    for (; fields->key; fields++)
+        put_field(&line, fields);
+    line.bytes[line.used++] = '\n';
+    /* A log that cannot be written must not stop the work, and there is nowhere to say so. */
+    if (write(STDERR_FILENO, line.bytes, line.used) < 0)
+        return;
+}

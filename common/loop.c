@@ -1,0 +1,156 @@
+/* loop.c - see loop.h. */
+#include "common/loop.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+struct loop {
+    const char *process;
+    struct event_base *base;
+    struct event *on_term, *on_int, *drain_timer;
+    int64_t drain_us;
+    void (*drain)(void *arg);
+    void *drain_arg;
+    bool draining, failed, ready;
+};
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct loop *loop = arg;
+    struct timeval limit = {.tv_sec = (time_t)(loop->drain_us / US_PER_SECOND),
+                            .tv_usec = (suseconds_t)(loop->drain_us % US_PER_SECOND)};
+
+    (void)what;
+    if (loop->draining) {
+        log_warn("exit", log_str("why", "second signal"));
+        _exit(EXIT_FAILURE);
+    }
+    log_info("drain", log_int("signal", number));
+    loop->draining = true;
+    event_add(loop->drain_timer, &limit);
+    if (loop->drain)
+        loop->drain(loop->drain_arg);
+    else
+        loop_drained(loop);
+}
+
+static void on_drain_over(evutil_socket_t fd, short what, void *arg)
+{
+    struct loop *loop = arg;
+
+    (void)fd;
+    (void)what;
+    log_warn("exit", log_str("why", "drain took too long"), log_int("drain_us", loop->drain_us));
+    loop_fail(loop);
+}
+
+static bool open_base(struct loop *loop)
+{
+    struct event_config *config = event_config_new();
+
+    if (!config)
+        return false;
+    /* Without it timers are 2-3 ms late, and a slot is a promise of microseconds. */
+    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    loop->base = event_base_new_with_config(config);
+    event_config_free(config);
+    return loop->base != NULL;
+}
+
+struct loop *loop_new(const char *process, int64_t drain_us)
+{
+    struct loop *loop = calloc(1, sizeof(*loop));
+
+    if (!loop)
+        return NULL;
+    loop->process = process;
+    loop->drain_us = drain_us;
+    signal(SIGPIPE, SIG_IGN);
+    if (!open_base(loop)) {
+        loop_free(loop);
+        return NULL;
+    }
+    loop->on_term = evsignal_new(loop->base, SIGTERM, on_signal, loop);
+    loop->on_int = evsignal_new(loop->base, SIGINT, on_signal, loop);
+    loop->drain_timer = evtimer_new(loop->base, on_drain_over, loop);
+    if (!loop->on_term || !loop->on_int || !loop->drain_timer || event_add(loop->on_term, NULL) < 0 ||
+        event_add(loop->on_int, NULL) < 0) {
+        loop_free(loop);
+        return NULL;
+    }
+    return loop;
+}
+
+void loop_free(struct loop *loop)
+{
+    if (!loop)
+        return;
+    if (loop->on_term)
+        event_free(loop->on_term);
+    if (loop->on_int)
+        event_free(loop->on_int);
+    if (loop->drain_timer)
+        event_free(loop->drain_timer);
+    if (loop->base)
+        event_base_free(loop->base);
+    free(loop);
+}
+
+struct event_base *loop_base(struct loop *loop)
+{
+    return loop->base;
+}
+
+void loop_on_drain(struct loop *loop, void (*drain)(void *arg), void *arg)
+{
+    loop->drain = drain;
+    loop->drain_arg = arg;
+}
+
+void loop_drained(struct loop *loop)
+{
+    event_base_loopexit(loop->base, NULL);
+}
+
+void loop_fail(struct loop *loop)
+{
+    loop->failed = true;
+    event_base_loopbreak(loop->base);
+}
+
+static void notify_supervisor(void)
+{
+    const char *number = getenv("NOTIFY_FD");
+    char *end;
+    long fd;
+
+    if (!number)
+        return;
+    fd = strtol(number, &end, 10);
+    if (*end != '\0' || fd < 3 || write((int)fd, "\n", 1) != 1)
+        log_warn("notify_failed", log_str("notify_fd", number));
+    else
+        close((int)fd);
+}
+
+void loop_ready(struct loop *loop, const char *details)
+{
+    if (loop->ready)
+        return;
+    loop->ready = true;
+    printf("READY %s%s%s\n", loop->process, details[0] ? " " : "", details);
+    fflush(stdout);
+    notify_supervisor();
+}
+
+int loop_run(struct loop *loop)
+{
+    if (!loop->failed && event_base_dispatch(loop->base) < 0)
+        loop->failed = true;
+    return loop->failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

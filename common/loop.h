@@ -1,0 +1,33 @@
+/* loop.h - the one libevent loop of a process, and its life: READY, drain, exit.
+ *
+ * SIGTERM or SIGINT starts the drain; a second one exits at once with 1, and so does a drain that
+ * lasts longer than drain_us. SIGPIPE is ignored. */
+#ifndef SLUICE_LOOP_H
+#define SLUICE_LOOP_H
+
+#include <event2/event.h>
+#include <stdint.h>
+
+struct loop;
+
+/* NULL when out of memory or descriptors. */
+struct loop *loop_new(const char *process, int64_t drain_us);
+void loop_free(struct loop *loop); /* takes NULL */
+
+struct event_base *loop_base(struct loop *loop);
+
+/* What to do at SIGTERM. Without it the loop ends at once; with it, when loop_drained() is called. */
+void loop_on_drain(struct loop *loop, void (*drain)(void *arg), void *arg);
+void loop_drained(struct loop *loop);
+
+/* Ends the loop with a failure: the process cannot go on (what and why has been logged). */
+void loop_fail(struct loop *loop);
+
+/* Says once, on standard output, "READY gateway port=5000", and writes a newline to the descriptor that the
+ * environment names in NOTIFY_FD (s6's readiness protocol). details may be "". */
+void loop_ready(struct loop *loop, const char *details);
+
+/* Runs until the drain is over. Returns EXIT_SUCCESS or EXIT_FAILURE. */
+int loop_run(struct loop *loop);
+
+#endif

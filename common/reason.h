@@ -1,0 +1,54 @@
+/* reason.h - why a request did not get the provider's answer: one table for refusals, drops, fallbacks, logs,
+ * events, metrics and documents. */
+#ifndef SLUICE_REASON_H
+#define SLUICE_REASON_H
+
+#include <stdbool.h>
+
+#include "common/text.h"
+
+/* REASON(enum, name, HTTP status, may a stale answer stand in, Proxy-Status error type of RFC 9209, title) */
+#define REASONS(REASON)                                                                                      \
+    REASON(NONE, "none", 0, false, "", "")                                                                   \
+    REASON(QUEUE_FULL, "queue_full", 503, true, "connection_limit_reached", "The queue is full")             \
+    REASON(WAITERS_FULL, "waiters_full", 503, true, "connection_limit_reached", "Too many clients wait")     \
+    REASON(DEADLINE_UNMEETABLE, "deadline_unmeetable", 503, true, "connection_limit_reached",                \
+           "The request would not be answered before its deadline")                                          \
+    REASON(BREAKER_OPEN, "breaker_open", 503, true, "destination_unavailable",                               \
+           "The provider is failing; calls to it are suspended")                                             \
+    REASON(HOLD, "hold", 503, true, "connection_limit_reached", "The provider has asked to wait")            \
+    REASON(DRAINING, "draining", 503, false, "proxy_internal_response", "The proxy is shutting down")        \
+    REASON(SCHEDULER_GONE, "scheduler_gone", 503, true, "proxy_internal_error", "The scheduler is away")     \
+    REASON(DEADLINE_PASSED, "deadline_passed", 504, true, "http_response_timeout",                           \
+           "The request waited longer than its deadline")                                                    \
+    REASON(UPSTREAM_TIMEOUT, "upstream_timeout", 504, true, "http_response_timeout",                         \
+           "The provider did not answer in time")                                                            \
+    REASON(UPSTREAM_UNREACHABLE, "upstream_unreachable", 502, true, "connection_refused",                    \
+           "The provider cannot be reached")                                                                 \
+    REASON(UPSTREAM_BROKEN, "upstream_broken", 502, true, "http_response_incomplete",                        \
+           "The provider's answer is broken")                                                                \
+    REASON(UPSTREAM_TOO_LARGE, "upstream_too_large", 502, true, "http_response_body_size",                   \
+           "The provider's answer is too large")                                                             \
+    REASON(UPSTREAM_ERROR, "upstream_error", 502, true, "http_response_incomplete",                          \
+           "The provider answered with an error of its own")                                                 \
+    REASON(CANCELLED, "cancelled", 499, false, "", "The client has left")                                    \
+    REASON(INTERNAL, "internal", 500, false, "proxy_internal_error", "The proxy failed")
+
+enum reason {
+#define REASON(id, name, status, stale, proxy_status, title) REASON_##id,
+    REASONS(REASON)
+#undef REASON
+        REASON_COUNT
+};
+
+/* Never NULL; an unknown number reads as "internal". */
+const char *reason_name(enum reason reason);
+const char *reason_title(enum reason reason);
+const char *reason_proxy_status(enum reason reason);
+int reason_status(enum reason reason);
+bool reason_allows_stale(enum reason reason);
+
+/* The reason of that name; REASON_INTERNAL when there is none. */
+enum reason reason_find(struct text name);
+
+#endif

@@ -1,0 +1,17 @@
+/* cpf.h - the Brazilian tax number that the score API asks for, checked as the provider does: every non-digit
+ * is stripped, 11 digits remain, and the last two are check digits modulo 11. Pure. */
+#ifndef SLUICE_CPF_H
+#define SLUICE_CPF_H
+
+#include "common/text.h"
+
+#define CPF_DIGITS     11
+#define CPF_MASK_BYTES 15 /* "***.***.***-25" and its NUL */
+
+/* Writes the canonical form, 11 digits and a NUL. 0; -ENODATA: nothing was given; -EINVAL: not a CPF. */
+int cpf_read(struct text given, char digits[CPF_DIGITS + 1]);
+
+/* The form for logs: all but the check digits is hidden. */
+void cpf_mask(const char digits[CPF_DIGITS + 1], char mask[CPF_MASK_BYTES]);
+
+#endif

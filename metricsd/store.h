@@ -1,0 +1,81 @@
+/* store.h - what metricsd knows of the stack: the values of every process, added up, and the last events.
+ *
+ * Processes are told apart by kind and *epoch* (a number drawn at each start). What a process sends once a
+ * second are absolute values of its epoch, so a lost message loses nothing. Counters and histograms are
+ * summed over all epochs ever heard of, dead ones included, and so never go back; gauges over those that are
+ * up. A process is up when it was heard of within STORE_UP_US; of a kind of which a stack has only one, only
+ * the newest epoch is up. Everything is bounded, whoever sends: when the table of epochs is full, the one
+ * that has been silent for longest is folded into a base and, so that nothing is ever counted twice, refused
+ * should it speak again. Pure. */
+#ifndef SLUICE_METRICSD_STORE_H
+#define SLUICE_METRICSD_STORE_H
+
+#include <stdint.h>
+
+#include "common/message.h"
+#include "common/metric.h"
+
+#define STORE_EPOCHS 64
+#define STORE_EVENTS 200
+#define STORE_UP_US  3000000
+
+enum store_kind { STORE_GATEWAY, STORE_SCHEDULER, STORE_FETCHER, STORE_METRICSD, STORE_KINDS };
+
+/* One epoch of one process. */
+struct store_process {
+    enum store_kind kind;
+    uint64_t epoch, pid;   /* pid 0: not told yet */
+    unsigned instance;     /* the smallest number that no other running one of its kind has */
+    uint64_t order;        /* of first being heard of */
+    int64_t started_at_us; /* monotonic */
+    int64_t heard_at_us;   /* the last sign of life */
+    uint64_t events, lost; /* events that came, and that were missing in between */
+    uint64_t last_seq;
+};
+
+struct store_event {
+    enum store_kind kind;
+    uint64_t epoch, seq, attempt; /* attempt 0: none */
+    int64_t at_us, value;
+    char name[MESSAGE_LABEL_BYTES + 1];
+    struct text lane, request, reason; /* empty: none; they borrow from the store */
+    char texts[2 * MESSAGE_LABEL_BYTES + MESSAGE_ID_BYTES];
+};
+
+struct store_counts {
+    uint64_t events;  /* taken */
+    uint64_t lost;    /* missing in their sequence */
+    uint64_t bad;     /* messages and values that break the rules */
+    uint64_t unknown; /* values that the table of metrics does not know */
+    uint64_t refused; /* messages of epochs that found no room, or that were forgotten */
+};
+
+struct store;
+
+struct store *store_new(void);        /* NULL: out of memory */
+void store_free(struct store *store); /* takes NULL */
+
+/* Take in what a process of that epoch says; all borrow. 0; -EINVAL: bad, -ENOSPC: too many processes are
+ * running, -ESTALE: an epoch that was folded away; then nothing is kept but the count. */
+int store_add_event(struct store *store, int64_t now_us, uint64_t epoch, const struct message_event *event);
+int store_add_totals(struct store *store, int64_t now_us, uint64_t epoch,
+                     const struct message_totals *totals);
+int store_add_distribution(struct store *store, int64_t now_us, uint64_t epoch,
+                           const struct message_distribution *distribution);
+
+/* The whole stack's values. */
+void store_sum(const struct store *store, int64_t now_us, struct metrics *sum);
+struct store_counts store_counts(const struct store *store);
+
+/* The processes, in no order; NULL past the last. */
+const struct store_process *store_process_at(const struct store *store, unsigned place);
+bool store_process_is_up(const struct store *store, const struct store_process *process, int64_t now_us);
+/* How many of that kind are up, and how many were ever heard of. */
+unsigned store_kind_up(const struct store *store, enum store_kind kind, int64_t now_us);
+uint64_t store_kind_starts(const struct store *store, enum store_kind kind);
+const char *store_kind_name(enum store_kind kind);
+
+/* The last events, 0 is the newest; NULL past the oldest that is kept. */
+const struct store_event *store_event_at(const struct store *store, unsigned place);
+
+#endif

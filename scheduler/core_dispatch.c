@@ -1,0 +1,300 @@
+/* core_dispatch.c - see core.h. Here: grants, how they end, and what stands in their way. */
+#include <assert.h>
+
+#include "scheduler/core_inside.h"
+
+#define INTERVAL_GAIN 32 /* samples over which the measured interval is smoothed */
+
+/* Whether anything but time stands in the way of a grant. */
+static bool dispatch_open(const struct core *core)
+{
+    unsigned limit = core->config.flight_max < core->credits ? core->config.flight_max : core->credits;
+
+    if (!core->fetcher_ready || core->stopped || core->paused || queue_count(&core->queue) == 0)
+        return false;
+    if (core->breaker_state != CORE_BREAKER_CLOSED)
+        limit = limit < 1 ? limit : 1; /* a probe */
+    return core->flights.count < limit;
+}
+
+/* When a send is allowed next; LIMITER_NEVER while that awaits something else than time. */
+static int64_t allowed_us(const struct core *core, int64_t now_us)
+{
+    if (core->breaker_state == CORE_BREAKER_OPEN && core->breaker_until_us > now_us)
+        now_us = core->breaker_until_us;
+    return limiter_next_us(&core->limiter, now_us);
+}
+
+static void measure_interval(struct core *core, int64_t earliest_us)
+{
+    int64_t gap_us = earliest_us - core->last_earliest_us;
+
+    /* A hold is no property of the schedule, and is counted separately in every forecast. */
+    if (core->work_waited && core->limiter.hold_us <= core->last_earliest_us)
+        core->interval_us += (gap_us - core->interval_us) / INTERVAL_GAIN;
+    core->last_earliest_us = earliest_us;
+    core->work_waited = queue_count(&core->queue) > 0;
+}
+
+static void launch(struct core *core, struct job *job, int64_t earliest_us, int64_t now_us,
+                   struct core_grant *grant)
+{
+    struct flight *flight = flight_add(&core->flights, ++core->last_attempt);
+    int granted = limiter_grant(&core->limiter, core->last_attempt, now_us);
+
+    assert(flight && granted == 0); /* dispatch_open() has looked */
+    (void)granted;
+    flight->job = job;
+    flight->earliest_us = earliest_us;
+    flight->latest_us = earliest_us + core->config.lease_us;
+    job->state = JOB_IN_FLIGHT;
+    job->attempt = flight->attempt;
+    job->attempts++;
+    job->granted_us = now_us;
+    core->progress_us = now_us;
+    measure_interval(core, earliest_us);
+    *grant = (struct core_grant){.attempt = flight->attempt,
+                                 .earliest_us = flight->earliest_us,
+                                 .latest_us = flight->latest_us,
+                                 .job = job};
+}
+
+/* Sends of an earlier epoch whose end nobody has reported. */
+static void give_up_foreign(struct core *core, int64_t now_us)
+{
+    for (unsigned i = core->flights.count; i > 0; i--) {
+        struct flight *flight = &core->flights.table[i - 1];
+
+        if (flight->job || flight->latest_us > now_us)
+            continue;
+        limiter_given_up(&core->limiter, flight->attempt, now_us);
+        flight_remove(&core->flights, flight);
+    }
+}
+
+bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
+{
+    give_up_foreign(core, now_us);
+    while (dispatch_open(core)) {
+        int64_t earliest_us = allowed_us(core, now_us);
+        struct job *job = queue_peek(&core->queue);
+
+        if (earliest_us == LIMITER_NEVER || earliest_us - core->config.lead_us > now_us)
+            return false;
+        /* No slot for the dead: those whose deadline comes before their slot leave, and the next one has it. */
+        if (!core_dismiss_of(core, job, earliest_us, REASON_DEADLINE_PASSED, 0) || queue_peek(&core->queue) != job)
+            continue;
+        queue_remove(&core->queue, job);
+        launch(core, job, earliest_us, now_us, grant);
+        return true;
+    }
+    return false;
+}
+
+int64_t core_sent(struct core *core, uint64_t attempt, int64_t sent_us)
+{
+    struct flight *flight = flight_find(&core->flights, attempt);
+
+    if (!flight || !flight->job)
+        return 0;
+    flight->sent_us = sent_us;
+    limiter_sent(&core->limiter, attempt, sent_us);
+    return sent_us - flight->earliest_us;
+}
+
+/* The job waits again, at its old place: seq and priority are what they were. */
+static struct job *requeue(struct core *core, struct job *job)
+{
+    job->attempt = 0;
+    if (job->waiter_count == 0) {
+        job->state = JOB_FINISHED;
+        roster_remove_job(&core->roster, job);
+        return job;
+    }
+    job->state = JOB_QUEUED;
+    queue_push_back(&core->queue, job);
+    return NULL;
+}
+
+static struct job *finish(struct core *core, struct job *job)
+{
+    struct waiter *waiter;
+
+    for (waiter = job->waiters; waiter; waiter = waiter->next)
+        roster_remove_waiter(&core->roster, waiter);
+    roster_remove_job(&core->roster, job);
+    job->state = JOB_FINISHED;
+    return job;
+}
+
+/* What the outcome says about the permit. */
+static void settle(struct core *core, uint64_t attempt, const struct core_outcome *outcome, int64_t now_us)
+{
+    struct limiter *limiter = &core->limiter;
+
+    switch (outcome->kind) {
+    case FETCH_UNSENT:
+    case FETCH_CACHED:
+    case FETCH_REFUSED:
+        limiter_unsent(limiter, attempt);
+        return;
+    case FETCH_LIMITED:
+        limiter_rejected(limiter, attempt, outcome->sent_us, outcome->first_us);
+        break;
+    case FETCH_ANSWERED:
+    case FETCH_FAILED:
+    default:
+        if (outcome->first_us > 0 && outcome->sent_us > 0)
+            limiter_answered(limiter, attempt, outcome->sent_us, outcome->first_us);
+        else
+            limiter_given_up(limiter, attempt, now_us);
+        break;
+    }
+    if (outcome->hold_us > 0)
+        core_hold(core, outcome->first_us + outcome->hold_us, now_us);
+}
+
+/* An attempt of an earlier epoch has ended: which one is not known, and does not matter. */
+static void settle_foreign(struct core *core, int64_t now_us)
+{
+    for (unsigned i = 0; i < core->flights.count; i++) {
+        struct flight *flight = &core->flights.table[i];
+
+        if (flight->job)
+            continue;
+        limiter_given_up(&core->limiter, flight->attempt, now_us);
+        flight_remove(&core->flights, flight);
+        return;
+    }
+}
+
+struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_outcome *outcome, int64_t now_us)
+{
+    struct flight *flight = flight_find(&core->flights, attempt);
+    struct job *job;
+    bool again;
+
+    if (!flight || !flight->job) {
+        settle_foreign(core, now_us);
+        return NULL;
+    }
+    job = flight->job;
+    flight_remove(&core->flights, flight);
+    core->progress_us = now_us;
+    again = outcome->kind == FETCH_LIMITED || (outcome->kind == FETCH_UNSENT && outcome->reason == REASON_NONE);
+    job = again ? requeue(core, job) : finish(core, job);
+    settle(core, attempt, outcome, now_us); /* after the requeue: a hold dismisses who cannot wait for its end */
+    return job;
+}
+
+uint64_t core_recall(struct core *core)
+{
+    for (unsigned i = 0; i < core->flights.count; i++) {
+        struct flight *flight = &core->flights.table[i];
+
+        if (!flight->recalled || flight->aborted)
+            continue;
+        flight->aborted = true;
+        return flight->attempt;
+    }
+    return 0;
+}
+
+void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_us, unsigned in_flight, int64_t now_us)
+{
+    core->fetcher_ready = true;
+    core->credits = credits;
+    core->progress_us = now_us;
+    for (unsigned i = 0; i < in_flight; i++) {
+        struct flight *flight = flight_add(&core->flights, ++core->last_attempt);
+
+        if (!flight || limiter_grant(&core->limiter, flight->attempt, now_us) < 0)
+            return; /* more than can be told apart: those that are counted hold everything up */
+        flight->sent_us = last_sent_us;
+        flight->latest_us = now_us + core->config.give_up_us;
+        limiter_sent(&core->limiter, flight->attempt, last_sent_us);
+    }
+}
+
+void core_fetcher_lost(struct core *core, int64_t now_us)
+{
+    core->fetcher_ready = false;
+    while (core->flights.count > 0) {
+        struct flight *flight = &core->flights.table[core->flights.count - 1];
+        int64_t until_us = now_us;
+        struct job *job = flight->job;
+
+        /* It may be stopped rather than dead, and fire until the lease ends. */
+        if (flight->sent_us == 0 && flight->latest_us > now_us)
+            until_us = flight->latest_us;
+        limiter_given_up(&core->limiter, flight->attempt, until_us);
+        flight_remove(&core->flights, flight);
+        job = job ? requeue(core, job) : NULL;
+        if (job)
+            core_retire(core, job);
+    }
+}
+
+void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, int64_t now_us)
+{
+    core->breaker_state = state;
+    core->breaker_until_us = state == CORE_BREAKER_OPEN ? until_us : 0;
+    core->progress_us = now_us;
+    if (state == CORE_BREAKER_OPEN && until_us > now_us)
+        core_sweep(core, CORE_NEVER, REASON_BREAKER_OPEN, until_us - now_us);
+}
+
+void core_hold(struct core *core, int64_t until_us, int64_t now_us)
+{
+    limiter_hold(&core->limiter, until_us, now_us);
+    if (core->limiter.hold_us <= now_us)
+        return;
+    for (unsigned i = 0; i < core->flights.count; i++) {
+        struct flight *flight = &core->flights.table[i];
+
+        if (flight->job && flight->sent_us == 0)
+            flight->recalled = true;
+    }
+    core_sweep(core, core->limiter.hold_us, REASON_HOLD, core->limiter.hold_us - now_us);
+}
+
+void core_stop(struct core *core)
+{
+    core->stopped = true;
+}
+
+void core_pause(struct core *core, bool paused)
+{
+    core->paused = paused;
+}
+
+void core_policy(struct core *core, const struct queue_policy *policy)
+{
+    queue_switch(&core->queue, policy);
+}
+
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+int64_t core_next_wakeup(const struct core *core, int64_t now_us)
+{
+    const struct waiter *first = deadlines_first(&core->roster.deadlines);
+    int64_t wakeup_us = CORE_NEVER, next_us;
+
+    if (core->dismissed)
+        return now_us;
+    if (first)
+        wakeup_us = first->deadline_us;
+    if (dispatch_open(core)) {
+        next_us = allowed_us(core, now_us);
+        if (next_us != LIMITER_NEVER)
+            wakeup_us = earlier(wakeup_us, next_us - core->config.lead_us);
+    }
+    for (unsigned i = 0; i < core->flights.count; i++) {
+        if (!core->flights.table[i].job)
+            wakeup_us = earlier(wakeup_us, core->flights.table[i].latest_us);
+    }
+    return wakeup_us > now_us ? wakeup_us : now_us;
+}

@@ -1,0 +1,271 @@
+/* limiter.c - see limiter.h. */
+#include "scheduler/limiter.h"
+
+#include <errno.h>
+
+#define PPM          1000000
+#define SLEW_PPM     500     /* two clocks that NTP steers may differ by so much */
+#define DOUBT_DECAY  500     /* answers in which doubt falls by the factor e */
+#define DOUBT_G_GAIN 4       /* in full doubt G is five times what it was */
+
+static const char *const mode_names[] = {
+    [LIMITER_ADAPTIVE] = "adaptive",
+    [LIMITER_STRICT] = "strict",
+    [LIMITER_FIXED] = "fixed",
+};
+
+int limiter_mode_find(struct text name, enum limiter_mode *mode)
+{
+    for (int i = LIMITER_ADAPTIVE; i <= LIMITER_FIXED; i++) {
+        if (!text_equal(name, mode_names[i]))
+            continue;
+        *mode = (enum limiter_mode)i;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+const char *limiter_mode_name(enum limiter_mode mode)
+{
+    return mode_names[mode];
+}
+
+void limiter_init(struct limiter *limiter, const struct limiter_config *config, int64_t now_us)
+{
+    *limiter = (struct limiter){.config = *config, .hold_us = INT64_MIN, .doubted_us = INT64_MIN};
+    roundtrip_init(&limiter->roundtrip);
+    for (unsigned i = 0; i < config->burst; i++)
+        limiter->permits[limiter->permit_count++] = (struct permit){.state = PERMIT_BOUND, .bound_us = now_us};
+}
+
+int64_t limiter_d_us(const struct limiter *limiter)
+{
+    if (limiter->config.mode != LIMITER_ADAPTIVE)
+        return 0;
+    return roundtrip_floor_us(&limiter->roundtrip) * (PPM - limiter->doubt_ppm) / PPM;
+}
+
+/* The longest round trip that is still plausible. */
+static int64_t ceiling_us(const struct limiter *limiter)
+{
+    return limiter->config.mode == LIMITER_ADAPTIVE ? roundtrip_ceiling_us(&limiter->roundtrip) : LIMITER_NEVER;
+}
+
+int64_t limiter_g_us(const struct limiter *limiter)
+{
+    int64_t ceiling = ceiling_us(limiter);
+
+    if (ceiling == LIMITER_NEVER)
+        return LIMITER_NEVER;
+    return (ceiling - limiter_d_us(limiter)) * (PPM + DOUBT_G_GAIN * limiter->doubt_ppm) / PPM;
+}
+
+int64_t limiter_span_us(const struct limiter *limiter)
+{
+    const struct limiter_config *config = &limiter->config;
+    int64_t span_us = config->window_us;
+
+    if (config->mode == LIMITER_FIXED)
+        return span_us + config->guard_us;
+    span_us += (config->window_us * SLEW_PPM + PPM - 1) / PPM;
+    if (config->clock_step_us > 0 && config->window_us % config->clock_step_us != 0)
+        span_us += config->clock_step_us;
+    return span_us;
+}
+
+/* When an unanswered permit is released, seen from time `at`. With d and R confident, a request whose answer
+ * is not overdue has arrived by s + G. Once the answer is overdue, s + R has been no bound, so s + G is none. */
+static int64_t release_unanswered(const struct limiter *limiter, const struct permit *permit, int64_t at_us)
+{
+    int64_t release_us, ceiling;
+
+    if (limiter->config.mode == LIMITER_FIXED)
+        return permit->sent_us + limiter_span_us(limiter);
+    ceiling = ceiling_us(limiter);
+    if (ceiling == LIMITER_NEVER)
+        return LIMITER_NEVER;
+    release_us = permit->sent_us + limiter_g_us(limiter) + limiter_span_us(limiter);
+    if (release_us > permit->sent_us + ceiling || at_us > permit->sent_us + ceiling)
+        return LIMITER_NEVER;
+    return release_us;
+}
+
+static int64_t release(const struct limiter *limiter, const struct permit *permit, int64_t at_us)
+{
+    switch (permit->state) {
+    case PERMIT_GRANTED:
+        return LIMITER_NEVER;
+    case PERMIT_SENT:
+        return release_unanswered(limiter, permit, at_us);
+    case PERMIT_BOUND:
+    default:
+        return permit->bound_us + limiter_span_us(limiter);
+    }
+}
+
+/* The same, were every awaited answer to come in its usual time. */
+static int64_t release_forecast(const struct limiter *limiter, const struct permit *permit, int64_t at_us)
+{
+    int64_t release_us = release(limiter, permit, at_us), answer_us;
+
+    if (release_us != LIMITER_NEVER)
+        return release_us;
+    answer_us = (permit->state == PERMIT_SENT ? permit->sent_us : at_us) + limiter->roundtrip.mean_us;
+    if (answer_us < at_us)
+        answer_us = at_us;
+    return answer_us - limiter_d_us(limiter) + limiter_span_us(limiter);
+}
+
+/* The N latest releases decide: with the N-th of them one permit is free. */
+static int64_t nth_release(const struct limiter *limiter, int64_t at_us,
+                           int64_t (*release_of)(const struct limiter *, const struct permit *, int64_t))
+{
+    int64_t latest[LIMITER_BURST_MAX];
+    unsigned count = 0, burst = limiter->config.burst;
+
+    for (unsigned i = 0; i < limiter->permit_count; i++) {
+        int64_t release_us = release_of(limiter, &limiter->permits[i], at_us);
+        unsigned place;
+
+        if (release_us <= at_us || (count == burst && release_us <= latest[burst - 1]))
+            continue;
+        place = count < burst ? count++ : burst - 1;
+        for (; place > 0 && latest[place - 1] < release_us; place--)
+            latest[place] = latest[place - 1];
+        latest[place] = release_us;
+    }
+    return count < burst ? at_us : latest[burst - 1];
+}
+
+static int64_t next_us(const struct limiter *limiter, int64_t at_us,
+                       int64_t (*release_of)(const struct limiter *, const struct permit *, int64_t))
+{
+    if (limiter->hold_us > at_us)
+        at_us = limiter->hold_us;
+    /* An answer that is not overdue now may be so at the time that was found: look again from there. Each
+     * round finds another permit to be overdue, or ends. */
+    for (;;) {
+        int64_t release_us = nth_release(limiter, at_us, release_of);
+
+        if (release_us == at_us || release_us == LIMITER_NEVER)
+            return release_us;
+        at_us = release_us;
+    }
+}
+
+int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us)
+{
+    return next_us(limiter, now_us, release);
+}
+
+int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us)
+{
+    return next_us(limiter, now_us, release_forecast);
+}
+
+static struct permit *permit_find(struct limiter *limiter, uint64_t attempt)
+{
+    for (unsigned i = 0; i < limiter->permit_count; i++) {
+        if (limiter->permits[i].attempt == attempt)
+            return &limiter->permits[i];
+    }
+    return NULL;
+}
+
+static void permit_drop(struct limiter *limiter, struct permit *permit)
+{
+    *permit = limiter->permits[--limiter->permit_count];
+}
+
+/* Those released by now say nothing any more. */
+static void prune(struct limiter *limiter, int64_t now_us)
+{
+    for (unsigned i = limiter->permit_count; i > 0; i--) {
+        struct permit *permit = &limiter->permits[i - 1];
+
+        if (permit->state == PERMIT_BOUND && release(limiter, permit, now_us) <= now_us)
+            permit_drop(limiter, permit);
+    }
+}
+
+int limiter_grant(struct limiter *limiter, uint64_t attempt, int64_t now_us)
+{
+    prune(limiter, now_us);
+    if (limiter->permit_count == LIMITER_PERMITS_MAX)
+        return -ENOBUFS;
+    limiter->permits[limiter->permit_count++] = (struct permit){.attempt = attempt, .state = PERMIT_GRANTED};
+    return 0;
+}
+
+void limiter_sent(struct limiter *limiter, uint64_t attempt, int64_t sent_us)
+{
+    struct permit *permit = permit_find(limiter, attempt);
+
+    if (!permit || permit->state == PERMIT_BOUND)
+        return;
+    permit->state = PERMIT_SENT;
+    permit->sent_us = sent_us;
+}
+
+static void permit_bind(struct limiter *limiter, uint64_t attempt, int64_t bound_us)
+{
+    struct permit *permit = permit_find(limiter, attempt);
+
+    if (!permit)
+        return;
+    permit->state = PERMIT_BOUND;
+    permit->bound_us = bound_us;
+}
+
+static int64_t arrival_bound(const struct limiter *limiter, int64_t sent_us, int64_t first_us)
+{
+    int64_t bound_us = first_us - limiter_d_us(limiter);
+
+    return bound_us > sent_us ? bound_us : sent_us;
+}
+
+void limiter_answered(struct limiter *limiter, uint64_t attempt, int64_t sent_us, int64_t first_us)
+{
+    /* First the sample, then the bound: a round trip shorter than all before lowers d for itself too. */
+    roundtrip_add(&limiter->roundtrip, first_us > sent_us ? first_us - sent_us : 0);
+    limiter->doubt_ppm -= (limiter->doubt_ppm + DOUBT_DECAY - 1) / DOUBT_DECAY;
+    permit_bind(limiter, attempt, arrival_bound(limiter, sent_us, first_us));
+}
+
+void limiter_rejected(struct limiter *limiter, uint64_t attempt, int64_t sent_us, int64_t first_us)
+{
+    /* A rejection is answered faster than a call that does its work: it is no sample. The requests that were
+     * under way when it came met the same closed window and prove nothing more. */
+    if (sent_us > limiter->doubted_us) {
+        limiter->doubt_ppm += (PPM - limiter->doubt_ppm) / 2;
+        limiter->doubted_us = first_us;
+        limiter->unexpected_total++;
+    }
+    permit_bind(limiter, attempt, arrival_bound(limiter, sent_us, first_us));
+}
+
+void limiter_given_up(struct limiter *limiter, uint64_t attempt, int64_t until_us)
+{
+    permit_bind(limiter, attempt, until_us);
+}
+
+void limiter_unsent(struct limiter *limiter, uint64_t attempt)
+{
+    struct permit *permit = permit_find(limiter, attempt);
+
+    if (permit)
+        permit_drop(limiter, permit);
+}
+
+void limiter_hold(struct limiter *limiter, int64_t until_us, int64_t now_us)
+{
+    int64_t hold_us = until_us - now_us;
+
+    if (hold_us <= 0)
+        return;
+    if (hold_us > limiter->config.hold_max_us)
+        hold_us = limiter->config.hold_max_us;
+    hold_us += (hold_us * SLEW_PPM + PPM - 1) / PPM; /* the provider's clock may be the slower one */
+    if (now_us + hold_us > limiter->hold_us)
+        limiter->hold_us = now_us + hold_us;
+}

@@ -1,0 +1,85 @@
+/* limiter.h - when the next request may be sent, so that no two *arrive* too close at the provider.
+ *
+ * Each of N permits is granted -> sent -> answered -> released. What is known of a request's arrival is an
+ * upper bound u: with send s, first byte f, d a confident lower bound of the round trip and R one from above,
+ *   answered                        u = f - d, at least s
+ *   given up (timeout, cut, crash)  u = the moment we gave it up
+ *   unanswered, adaptive            u = s + G with G = R - d, as long as its answer is not overdue (s + R)
+ *   unanswered, strict              not yet
+ * A send is allowed when fewer than N permits have u + T + margin > now and no hold is on. (fixed: s + T +
+ * guard, nothing is learnt.) u leaves out the shortest way to the provider, which the next request must travel
+ * too: what counts is the distance of two arrivals. */
+#ifndef SLUICE_LIMITER_H
+#define SLUICE_LIMITER_H
+
+#include <stdbool.h>
+
+#include "common/text.h"
+#include "scheduler/roundtrip.h"
+
+#define LIMITER_PERMITS_MAX 256 /* unanswered or unreleased at a time */
+#define LIMITER_BURST_MAX   64
+#define LIMITER_NEVER       INT64_MAX
+
+enum limiter_mode { LIMITER_ADAPTIVE, LIMITER_STRICT, LIMITER_FIXED };
+
+struct limiter_config {
+    enum limiter_mode mode;
+    int64_t window_us;     /* T */
+    unsigned burst;        /* N: 1..LIMITER_BURST_MAX */
+    int64_t guard_us;      /* fixed: beyond T */
+    int64_t clock_step_us; /* grain of the provider's clock; 0: none */
+    int64_t hold_max_us;   /* the longest hold that is believed */
+};
+
+enum permit_state { PERMIT_GRANTED, PERMIT_SENT, PERMIT_BOUND };
+
+struct permit {
+    uint64_t attempt;
+    enum permit_state state;
+    int64_t sent_us;  /* PERMIT_SENT */
+    int64_t bound_us; /* PERMIT_BOUND: u */
+};
+
+struct limiter {
+    struct limiter_config config;
+    struct roundtrip roundtrip;
+    unsigned permit_count;
+    struct permit permits[LIMITER_PERMITS_MAX];
+    int64_t hold_us;       /* no send before */
+    int64_t doubt_ppm;     /* 0: the bounds are trusted; 1 000 000: not at all */
+    int64_t doubted_us;    /* rejections of requests sent before this tell nothing new */
+    uint64_t unexpected_total; /* rejections that should not have been */
+};
+
+/* Fills in the mode of that name; -EINVAL when there is none. */
+int limiter_mode_find(struct text name, enum limiter_mode *mode);
+const char *limiter_mode_name(enum limiter_mode mode);
+
+/* Without knowledge of what went before: N requests were sent just now. */
+void limiter_init(struct limiter *limiter, const struct limiter_config *config, int64_t now_us);
+
+/* The earliest time, from now on, at which a send is allowed; LIMITER_NEVER while that awaits an answer. */
+int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us);
+/* The same as a forecast: an answer that is awaited is assumed to come in its usual time. */
+int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us);
+
+/* A permit is handed out; attempt 0 is not allowed. -ENOBUFS when too many are out, which cannot happen while
+ * sends follow limiter_next_us() and at most LIMITER_PERMITS_MAX - LIMITER_BURST_MAX are unanswered. */
+int limiter_grant(struct limiter *limiter, uint64_t attempt, int64_t now_us);
+/* What became of it; an unknown attempt is ignored. */
+void limiter_sent(struct limiter *limiter, uint64_t attempt, int64_t sent_us);
+void limiter_answered(struct limiter *limiter, uint64_t attempt, int64_t sent_us, int64_t first_us);
+void limiter_rejected(struct limiter *limiter, uint64_t attempt, int64_t sent_us, int64_t first_us);
+/* It counts as arriving at until_us: a provider that stalls reads a request even after we closed. */
+void limiter_given_up(struct limiter *limiter, uint64_t attempt, int64_t until_us);
+void limiter_unsent(struct limiter *limiter, uint64_t attempt);
+
+/* The provider asks to wait: never shortened by a later call, at most hold_max_us from now. */
+void limiter_hold(struct limiter *limiter, int64_t until_us, int64_t now_us);
+
+int64_t limiter_d_us(const struct limiter *limiter);
+int64_t limiter_g_us(const struct limiter *limiter);    /* LIMITER_NEVER while unknown */
+int64_t limiter_span_us(const struct limiter *limiter); /* from u to the release: T and margin */
+
+#endif

@@ -1,0 +1,35 @@
+/* order.h - an ordered set with ranks: intrusive, so nothing is allocated; every operation is O(log n).
+ *
+ * A treap whose heap order is a hash of the node's sequence number: balanced without any stored state, and
+ * the same from run to run. Nodes are ordered by key, then by seq; seq must be unique within the set. */
+#ifndef SLUICE_ORDER_H
+#define SLUICE_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct order_node {
+    struct order_node *left, *right;
+    uint64_t key, seq; /* set by you before the insertion, not to be changed while in the set */
+    uint32_t count;    /* of the subtree */
+};
+
+struct order {
+    struct order_node *root; /* NULL when empty */
+};
+
+static inline unsigned order_count(const struct order *order)
+{
+    return order->root ? order->root->count : 0;
+}
+
+/* Borrows the node until it is removed. */
+void order_insert(struct order *order, struct order_node *node);
+void order_remove(struct order *order, struct order_node *node); /* must be in the set */
+
+/* How many nodes come before it. */
+unsigned order_rank(const struct order *order, const struct order_node *node);
+/* The node of that rank; NULL beyond the end. */
+struct order_node *order_at(const struct order *order, unsigned rank);
+
+#endif

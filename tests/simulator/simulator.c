@@ -1,0 +1,311 @@
+/* simulator.c - a request's passage: forward path, arrival, service, backward path, answer.
+ *
+ * A passage outlives its connection until it has arrived: a provider reads what was sent to it even when the
+ * sender has closed since, and that arrival costs its slot. */
+#include "tests/simulator/simulator.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/simulator/contract.h"
+#include "tests/simulator/control.h"
+#include "tests/simulator/nanos.h"
+
+#define MAX_PASSAGES  20000
+#define GARBAGE_BYTES 64
+
+struct passage {
+    struct passage *next, **link; /* the simulator's list */
+    struct simulator *simulator;
+    struct exchange *exchange; /* NULL: nobody waits for the answer */
+    struct event *timer;
+    struct faults faults;
+    struct decision decision;
+    int64_t read_ns, wall_ns; /* wall_ns: of the arrival */
+    bool arrived, head, close;
+    struct request request; /* its texts lie in bytes; of no use after the arrival */
+    char bytes[];
+};
+
+static void passage_free(struct passage *passage)
+{
+    *passage->link = passage->next;
+    if (passage->next)
+        passage->next->link = passage->link;
+    passage->simulator->passages--;
+    if (passage->exchange)
+        exchange_set(passage->exchange, NULL);
+    if (passage->timer)
+        event_free(passage->timer);
+    free(passage);
+}
+
+static void keep_text(struct text *text, char **room)
+{
+    if (text->bytes > 0)
+        memcpy(*room, text->at, text->bytes);
+    text->at = *room;
+    *room += text->bytes;
+}
+
+static struct passage *passage_new(struct simulator *simulator, struct exchange *exchange,
+                                   const struct request *request, int64_t read_ns)
+{
+    size_t bytes = request->method.bytes + request->path.bytes + request->query.bytes +
+                   request->client_id.bytes + request->attempt.bytes;
+    struct passage *passage = simulator->passages < MAX_PASSAGES ? calloc(1, sizeof(*passage) + bytes) : NULL;
+    char *room;
+
+    if (!passage)
+        return NULL;
+    passage->simulator = simulator;
+    passage->exchange = exchange;
+    passage->read_ns = read_ns;
+    passage->head = request->head;
+    passage->request = *request;
+    passage->request.body = (struct text){.at = "", .bytes = 0};
+    room = passage->bytes;
+    keep_text(&passage->request.method, &room);
+    keep_text(&passage->request.path, &room);
+    keep_text(&passage->request.query, &room);
+    keep_text(&passage->request.client_id, &room);
+    keep_text(&passage->request.attempt, &room);
+    passage->next = simulator->open;
+    passage->link = &simulator->open;
+    if (passage->next)
+        passage->next->link = &passage->next;
+    simulator->open = passage;
+    simulator->passages++;
+    exchange_set(exchange, passage);
+    return passage;
+}
+
+/* Rounded up: a way is never shorter than it was drawn. */
+static int passage_wait(struct passage *passage, int64_t due_ns)
+{
+    int64_t wait_us = (due_ns - nanos_now() + NS_PER_US - 1) / NS_PER_US;
+    struct timeval wait = {0};
+
+    if (wait_us > 0)
+        wait = (struct timeval){.tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000};
+    return event_add(passage->timer, &wait);
+}
+
+static void log_arrival(struct simulator *simulator, const struct arrival *arrival)
+{
+    if (!simulator->log)
+        return;
+    arrival_write_json(arrival, simulator->log);
+    fputc('\n', simulator->log);
+    if (fflush(simulator->log) == 0)
+        return;
+    if (simulator->log_failures++ == 0)
+        perror("sluice-simulator: SIMULATOR_LOG");
+    clearerr(simulator->log);
+}
+
+/* What a fault puts in the place of the contract's answer. */
+static char *render_fault(struct passage *passage, size_t *bytes)
+{
+    const struct faults *faults = &passage->faults;
+    char fields[256];
+    int used = snprintf(fields, sizeof(fields), "%s%s%s%s%s%s", faults->retry_after[0] ? "Retry-After: " : "",
+                        faults->retry_after, faults->retry_after[0] ? "\r\n" : "",
+                        faults->reset_in[0] ? "X-RateLimit-Reset-In: " : "", faults->reset_in,
+                        faults->reset_in[0] ? "\r\n" : "");
+    struct answer answer = {
+        .status = (int)faults->status,
+        .type = "application/json; charset=utf-8",
+        .fields = {.at = fields, .bytes = (size_t)used},
+        .body = text_of("{\"message\":\"simulated fault\"}"),
+        .head = passage->head,
+        .close = passage->close,
+    };
+
+    return answer_render(&answer, nanos_wall() / NS_PER_SECOND, bytes);
+}
+
+static char *render_garbage(struct passage *passage, size_t *bytes)
+{
+    char *noise = malloc(GARBAGE_BYTES);
+
+    if (noise)
+        fault_plan_noise(&passage->simulator->plan, noise, GARBAGE_BYTES);
+    *bytes = noise ? GARBAGE_BYTES : 0;
+    return noise;
+}
+
+static void passage_answer(struct passage *passage)
+{
+    const struct faults *faults = &passage->faults;
+    struct exchange *exchange = passage->exchange;
+    struct reply reply = {.end = passage->close ? REPLY_FIN : REPLY_KEEP,
+                          .drip_bytes = faults->drip_ns > 0 ? (size_t)faults->drip_bytes : 0,
+                          .drip_us = faults->drip_ns / NS_PER_US,
+                          .idle_us = faults->close_after_ns / NS_PER_US};
+
+    if (faults->garbage) {
+        reply.bytes = render_garbage(passage, &reply.size);
+        reply.end = REPLY_FIN;
+    } else if (faults->status) {
+        reply.bytes = render_fault(passage, &reply.size);
+    } else {
+        reply.bytes = contract_answer(passage->simulator->windows, &passage->decision, passage->head,
+                                      passage->close, nanos_wall(), &reply.size);
+    }
+    if (!reply.bytes)
+        reply.end = REPLY_RST;
+    if (faults->cut_bytes >= 0) {
+        reply.size = reply.size < (size_t)faults->cut_bytes ? reply.size : (size_t)faults->cut_bytes;
+        reply.end = faults->cut_with == CUT_RST ? REPLY_RST : REPLY_FIN;
+    }
+    passage_free(passage);
+    exchange_reply(exchange, &reply);
+}
+
+/* The request is at the provider, now. Records before any fault acts. */
+static void passage_arrive(struct passage *passage, int64_t now_ns)
+{
+    struct simulator *simulator = passage->simulator;
+    const struct faults *faults = &passage->faults;
+    const struct windows_clock clock = {.offset_ns = faults->clock_offset_ns,
+                                        .step_ns = faults->clock_step_ns};
+    int64_t back_ns = faults->service_ns + fault_plan_draw(&simulator->plan, &faults->backward);
+
+    passage->arrived = true;
+    passage->wall_ns = nanos_wall();
+    contract_judge(simulator->windows, &passage->request, now_ns, &clock, &passage->decision);
+    back_ns += passage->decision.ruling.delay_ns;
+    log_arrival(simulator, journal_add(simulator->journal, &passage->request, &passage->decision, faults,
+                                       now_ns, now_ns - passage->read_ns, back_ns));
+    if (!passage->exchange) {
+        passage_free(passage);
+    } else if (faults->stall) {
+        struct exchange *exchange = passage->exchange;
+
+        passage_free(passage);
+        exchange_stall(exchange);
+    } else if (back_ns == 0 || passage_wait(passage, now_ns + back_ns) < 0) {
+        passage_answer(passage);
+    }
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct passage *passage = arg;
+
+    (void)fd;
+    (void)what;
+    if (passage->arrived)
+        passage_answer(passage);
+    else
+        passage_arrive(passage, nanos_now());
+}
+
+static void on_request(void *arg, struct exchange *exchange, const struct request *request, int64_t read_ns)
+{
+    struct simulator *simulator = arg;
+    struct passage *passage;
+    int64_t due_ns;
+
+    if (control_wants(request)) {
+        control_answer(simulator, exchange, request);
+        return;
+    }
+    passage = passage_new(simulator, exchange, request, read_ns);
+    if (passage)
+        passage->timer = evtimer_new(simulator->base, on_timer, passage);
+    if (!passage || !passage->timer) {
+        if (passage)
+            passage_free(passage);
+        simulator->passages_refused++;
+        exchange_reply(exchange, &(struct reply){.end = REPLY_RST});
+        return;
+    }
+    fault_plan_take(&simulator->plan, &passage->faults);
+    passage->close = !request->keep_alive || passage->faults.connection_close;
+    due_ns = exchange_due_ns(exchange, read_ns, fault_plan_draw(&simulator->plan, &passage->faults.forward));
+    if (due_ns == 0 || passage_wait(passage, due_ns) < 0)
+        passage_arrive(passage, read_ns);
+}
+
+static void on_gone(void *arg, struct exchange *exchange)
+{
+    struct passage *passage = exchange_get(exchange);
+
+    (void)arg;
+    if (!passage)
+        return;
+    passage->exchange = NULL;
+    if (passage->arrived)
+        passage_free(passage);
+}
+
+static int complain(const char *option, const char *value)
+{
+    fprintf(stderr, "sluice-simulator: bad value for SIMULATOR_%s: \"%s\"", option, value);
+    if (errno)
+        fprintf(stderr, ": %s", strerror(errno));
+    fputc('\n', stderr);
+    return -EINVAL;
+}
+
+static int listen_as_told(struct simulator *simulator, const struct simulator_config *config)
+{
+    static const struct server_handlers handlers = {.request = on_request, .gone = on_gone};
+    char where[160];
+    int fd = server_listen(config->bind, (unsigned)config->port);
+
+    if (fd < 0) {
+        errno = -fd;
+        snprintf(where, sizeof(where), "%s port %u", config->bind, (unsigned)config->port);
+        return complain("BIND or SIMULATOR_PORT", where);
+    }
+    simulator->port = server_port(fd);
+    simulator->server =
+        server_new(simulator->base, fd, (unsigned)config->max_connections, &handlers, simulator);
+    return simulator->server ? 0 : -ENOMEM;
+}
+
+int simulator_init(struct simulator *simulator, struct event_base *base,
+                   const struct simulator_config *config)
+{
+    const struct windows_config rules = {
+        .window_ns = config->window_ns,
+        .penalty_ns = config->penalty_ns,
+        .burst = (unsigned)config->burst,
+        .delay = config->delay != 0,
+        .max_clients = (unsigned)config->max_clients,
+    };
+    char bad[48];
+
+    *simulator = (struct simulator){.base = base};
+    fault_plan_init(&simulator->plan, (uint64_t)config->seed);
+    errno = 0;
+    if (fault_plan_set(&simulator->plan, text_of(config->faults), bad, sizeof(bad)) < 0)
+        return complain("FAULTS", bad);
+    if (config->log_path[0] != '\0') {
+        simulator->log = fopen(config->log_path, "ae");
+        if (!simulator->log)
+            return complain("LOG", config->log_path);
+    }
+    simulator->windows = windows_new(&rules);
+    simulator->journal = journal_new((unsigned)config->log_entries);
+    if (!simulator->windows || !simulator->journal) {
+        fprintf(stderr, "sluice-simulator: out of memory (SIMULATOR_LOG_ENTRIES, SIMULATOR_MAX_CLIENTS)\n");
+        return -ENOMEM;
+    }
+    return listen_as_told(simulator, config);
+}
+
+void simulator_done(struct simulator *simulator)
+{
+    server_free(simulator->server);
+    while (simulator->open)
+        passage_free(simulator->open);
+    windows_free(simulator->windows);
+    journal_free(simulator->journal);
+    if (simulator->log)
+        fclose(simulator->log);
+}

@@ -1,0 +1,237 @@
+/* limiter_test.c - when a send is allowed. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "scheduler/limiter.h"
+
+#define MS     1000LL
+#define T      (1000 * MS)
+#define MARGIN 500 /* 500 ppm of T */
+#define START  (10000 * MS)
+
+static const struct limiter_config adaptive = {
+    .mode = LIMITER_ADAPTIVE, .window_us = T, .burst = 1, .clock_step_us = MS, .hold_max_us = 300 * T};
+
+/* One whole exchange, at the first time it is allowed. Returns the first byte's time. */
+static int64_t exchange(struct limiter *limiter, uint64_t attempt, int64_t now_us, int64_t trip_us)
+{
+    int64_t sent_us = limiter_next_us(limiter, now_us);
+
+    assert_int_equal(limiter_grant(limiter, attempt, sent_us), 0);
+    limiter_sent(limiter, attempt, sent_us);
+    limiter_answered(limiter, attempt, sent_us, sent_us + trip_us);
+    return sent_us + trip_us;
+}
+
+static void starts_as_if_one_had_been_sent_just_now(void **state)
+{
+    struct limiter limiter;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    assert_int_equal(limiter_next_us(&limiter, START), START + T + MARGIN);
+    assert_int_equal(limiter_next_us(&limiter, START + 5 * T), START + 5 * T);
+}
+
+static void strict_waits_for_the_answer_and_then_for_the_window(void **state)
+{
+    struct limiter_config strict = adaptive;
+    struct limiter limiter;
+
+    (void)state;
+    strict.mode = LIMITER_STRICT;
+    limiter_init(&limiter, &strict, START);
+    assert_int_equal(limiter_grant(&limiter, 1, START + 2 * T), 0);
+    assert_true(limiter_next_us(&limiter, START + 3 * T) == LIMITER_NEVER);
+    limiter_sent(&limiter, 1, START + 2 * T);
+    assert_true(limiter_next_us(&limiter, START + 9 * T) == LIMITER_NEVER);
+    limiter_answered(&limiter, 1, START + 2 * T, START + 2 * T + 60 * MS);
+    assert_int_equal(limiter_next_us(&limiter, START + 2 * T + 60 * MS), START + 3 * T + 60 * MS + MARGIN);
+}
+
+static void adaptive_takes_the_round_trip_off(void **state)
+{
+    struct limiter limiter;
+    int64_t now_us = START;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    for (uint64_t i = 1; i <= 100; i++)
+        now_us = exchange(&limiter, i, now_us, 60 * MS);
+    assert_int_equal(limiter_d_us(&limiter), 60 * MS - 500);
+    assert_int_equal(limiter_next_us(&limiter, now_us), now_us - limiter_d_us(&limiter) + T + MARGIN);
+    /* An answer faster than all before counts with its own round trip: never before its send. */
+    now_us = exchange(&limiter, 101, now_us, 5 * MS);
+    assert_int_equal(limiter_next_us(&limiter, now_us), now_us + T + MARGIN);
+}
+
+static void fixed_counts_from_the_send(void **state)
+{
+    struct limiter_config fixed = adaptive;
+    struct limiter limiter;
+
+    (void)state;
+    fixed.mode = LIMITER_FIXED;
+    fixed.guard_us = 100 * MS;
+    limiter_init(&limiter, &fixed, START);
+    assert_int_equal(limiter_grant(&limiter, 1, START + 2 * T), 0);
+    limiter_sent(&limiter, 1, START + 2 * T);
+    assert_int_equal(limiter_next_us(&limiter, START + 2 * T), START + 3 * T + 100 * MS);
+}
+
+static void burst_counts_permits(void **state)
+{
+    struct limiter_config burst = adaptive;
+    struct limiter limiter;
+    int64_t now_us = START + 2 * T;
+
+    (void)state;
+    burst.burst = 3;
+    limiter_init(&limiter, &burst, START);
+    for (uint64_t i = 1; i <= 3; i++) {
+        assert_int_equal(limiter_next_us(&limiter, now_us), now_us);
+        exchange(&limiter, i, now_us, (int64_t)i * MS);
+    }
+    /* The fourth waits for the first of the three to be released, the fifth for the second. */
+    assert_int_equal(limiter_next_us(&limiter, now_us), now_us + MS + T + MARGIN);
+    exchange(&limiter, 4, now_us, MS);
+    assert_int_equal(limiter_next_us(&limiter, now_us), now_us + 2 * MS + T + MARGIN);
+}
+
+static void a_permit_given_back_is_as_if_never_taken(void **state)
+{
+    struct limiter limiter;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    assert_int_equal(limiter_grant(&limiter, 1, START + 2 * T), 0);
+    limiter_unsent(&limiter, 1);
+    assert_int_equal(limiter_next_us(&limiter, START + 2 * T), START + 2 * T);
+    limiter_unsent(&limiter, 77); /* unknown: ignored */
+    limiter_given_up(&limiter, 77, START + 9 * T);
+    limiter_sent(&limiter, 77, START + 9 * T);
+    assert_int_equal(limiter_next_us(&limiter, START + 2 * T), START + 2 * T);
+}
+
+static void given_up_counts_as_arriving_then(void **state)
+{
+    struct limiter limiter;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    assert_int_equal(limiter_grant(&limiter, 1, START + 2 * T), 0);
+    limiter_sent(&limiter, 1, START + 2 * T);
+    limiter_given_up(&limiter, 1, START + 12 * T);
+    assert_int_equal(limiter_next_us(&limiter, START + 12 * T), START + 13 * T + MARGIN);
+}
+
+static void a_hold_is_never_shortened_and_capped(void **state)
+{
+    struct limiter limiter;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    limiter_hold(&limiter, START + 30 * T, START);
+    limiter_hold(&limiter, START + 10 * T, START);
+    limiter_hold(&limiter, START - 1, START);
+    assert_int_equal(limiter_next_us(&limiter, START), START + 30 * T + 30 * MARGIN);
+    limiter_hold(&limiter, START + 1000 * T, START);
+    assert_int_equal(limiter_next_us(&limiter, START), START + 300 * T + 300 * MARGIN);
+}
+
+static void a_rejection_shakes_the_bounds_for_a_while(void **state)
+{
+    struct limiter limiter;
+    int64_t now_us = START, d_us, g_us;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    for (uint64_t i = 1; i <= 300; i++)
+        now_us = exchange(&limiter, i, now_us, 60 * MS);
+    d_us = limiter_d_us(&limiter);
+    g_us = limiter_g_us(&limiter);
+    limiter_rejected(&limiter, 301, now_us, now_us + 50 * MS);
+    assert_int_equal(limiter_d_us(&limiter), d_us / 2);
+    assert_true(limiter_g_us(&limiter) > 3 * g_us);
+    limiter_rejected(&limiter, 302, now_us + MS, now_us + 52 * MS); /* was under way: nothing new */
+    assert_int_equal(limiter_d_us(&limiter), d_us / 2);
+    assert_int_equal(limiter.unexpected_total, 1);
+    for (uint64_t i = 303; i <= 313; i++)
+        now_us = exchange(&limiter, i, now_us, 60 * MS);
+    assert_in_range(limiter_d_us(&limiter), d_us / 2, d_us * 6 / 10);
+    for (uint64_t i = 314; i <= 10000; i++)
+        now_us = exchange(&limiter, i, now_us, 60 * MS);
+    assert_int_equal(limiter_d_us(&limiter), d_us);
+}
+
+/* A round trip of 3 T that hardly varies: the next is sent before the answer, but not when that is overdue. */
+static void sends_ahead_of_answers_only_while_they_are_not_overdue(void **state)
+{
+    struct limiter limiter;
+    int64_t now_us = START, sent_us;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    for (uint64_t i = 1; i <= 300; i++)
+        now_us = exchange(&limiter, i, now_us, 3 * T);
+    assert_int_equal(limiter_g_us(&limiter), 1000); /* 0.5 ms on either side */
+    sent_us = limiter_next_us(&limiter, now_us);
+    assert_int_equal(limiter_grant(&limiter, 301, sent_us), 0);
+    limiter_sent(&limiter, 301, sent_us);
+    assert_int_equal(limiter_next_us(&limiter, sent_us), sent_us + T + 1000 + MARGIN);
+    assert_int_equal(limiter_next_us(&limiter, sent_us + 3 * T), sent_us + 3 * T);
+    assert_true(limiter_next_us(&limiter, sent_us + 3 * T + 501) == LIMITER_NEVER);
+    assert_true(limiter_forecast_us(&limiter, sent_us + 3 * T + 501) < sent_us + 5 * T);
+    limiter_answered(&limiter, 301, sent_us, sent_us + 4 * T);
+    assert_int_equal(limiter_next_us(&limiter, sent_us + 4 * T), sent_us + 4 * T); /* u + T is past */
+}
+
+static void a_clock_step_counts_only_where_the_window_is_no_multiple(void **state)
+{
+    struct limiter_config config = adaptive;
+    struct limiter limiter;
+
+    (void)state;
+    config.window_us = 20 * MS;
+    limiter_init(&limiter, &config, START);
+    assert_int_equal(limiter_span_us(&limiter), 20 * MS + 10);
+    config.window_us = 20 * MS + 500;
+    limiter_init(&limiter, &config, START);
+    assert_int_equal(limiter_span_us(&limiter), 20 * MS + 500 + 11 + MS);
+}
+
+static void modes_have_names(void **state)
+{
+    enum limiter_mode mode;
+
+    (void)state;
+    assert_int_equal(limiter_mode_find(text_of("strict"), &mode), 0);
+    assert_int_equal(mode, LIMITER_STRICT);
+    assert_string_equal(limiter_mode_name(LIMITER_FIXED), "fixed");
+    assert_int_equal(limiter_mode_find(text_of("lax"), &mode), -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(starts_as_if_one_had_been_sent_just_now),
+        cmocka_unit_test(strict_waits_for_the_answer_and_then_for_the_window),
+        cmocka_unit_test(adaptive_takes_the_round_trip_off),
+        cmocka_unit_test(fixed_counts_from_the_send),
+        cmocka_unit_test(burst_counts_permits),
+        cmocka_unit_test(a_permit_given_back_is_as_if_never_taken),
+        cmocka_unit_test(given_up_counts_as_arriving_then),
+        cmocka_unit_test(a_hold_is_never_shortened_and_capped),
+        cmocka_unit_test(a_rejection_shakes_the_bounds_for_a_while),
+        cmocka_unit_test(sends_ahead_of_answers_only_while_they_are_not_overdue),
+        cmocka_unit_test(a_clock_step_counts_only_where_the_window_is_no_multiple),
+        cmocka_unit_test(modes_have_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/* roundtrip_test.c - the confident bounds of the round trip. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "scheduler/roundtrip.h"
+
+#define MS 1000
+
+static void add(struct roundtrip *roundtrip, unsigned times, int64_t us)
+{
+    while (times-- > 0)
+        roundtrip_add(roundtrip, us);
+}
+
+static void says_nothing_before_it_has_seen_enough(void **state)
+{
+    struct roundtrip roundtrip;
+
+    (void)state;
+    roundtrip_init(&roundtrip);
+    add(&roundtrip, ROUNDTRIP_MIN_FLOOR - 1, 60 * MS);
+    assert_int_equal(roundtrip_floor_us(&roundtrip), 0);
+    add(&roundtrip, 1, 60 * MS);
+    assert_int_equal(roundtrip_floor_us(&roundtrip), 60 * MS - 500);
+    assert_true(roundtrip_ceiling_us(&roundtrip) == INT64_MAX);
+    add(&roundtrip, ROUNDTRIP_MIN_CEILING - ROUNDTRIP_MIN_FLOOR, 60 * MS);
+    assert_int_equal(roundtrip_ceiling_us(&roundtrip), 60 * MS + 500);
+}
+
+static void follows_its_formula(void **state)
+{
+    struct roundtrip roundtrip;
+
+    (void)state;
+    roundtrip_init(&roundtrip);
+    for (int i = 0; i < 400; i++)
+        roundtrip_add(&roundtrip, 60 * MS + (i * 7 % 400) * 10); /* 60.00, 60.01 ... 63.99 ms, shuffled */
+    /* x1 = 60.00, x10 = 60.09: 60 - 1.5 x 0.09 - 0.5 */
+    assert_int_equal(roundtrip_floor_us(&roundtrip), 59365);
+    /* y1 = 63.99, y10 = 63.90: 63.99 + 3 x 1.5 x 0.09 + 0.5 */
+    assert_int_equal(roundtrip_ceiling_us(&roundtrip), 63990 + 405 + 500);
+}
+
+static void drops_at_once_when_the_path_gets_shorter(void **state)
+{
+    struct roundtrip roundtrip;
+
+    (void)state;
+    roundtrip_init(&roundtrip);
+    add(&roundtrip, 1000, 60 * MS);
+    roundtrip_add(&roundtrip, 40 * MS);
+    assert_true(roundtrip_floor_us(&roundtrip) < 20 * MS);
+    add(&roundtrip, 9, 40 * MS);
+    assert_int_equal(roundtrip_floor_us(&roundtrip), 40 * MS - 500);
+}
+
+static void forgets_slowly_when_it_gets_longer(void **state)
+{
+    struct roundtrip roundtrip;
+
+    (void)state;
+    roundtrip_init(&roundtrip);
+    add(&roundtrip, 100, 40 * MS);
+    add(&roundtrip, ROUNDTRIP_HALF, 60 * MS);
+    assert_int_equal(roundtrip_floor_us(&roundtrip), 40 * MS - 500);
+    add(&roundtrip, ROUNDTRIP_HALF + 1, 60 * MS);
+    assert_int_equal(roundtrip_floor_us(&roundtrip), 60 * MS - 500);
+    assert_int_equal(roundtrip_count(&roundtrip), ROUNDTRIP_HALF + 101);
+}
+
+static void is_never_negative(void **state)
+{
+    struct roundtrip roundtrip;
+
+    (void)state;
+    roundtrip_init(&roundtrip);
+    for (int i = 0; i < 100; i++)
+        roundtrip_add(&roundtrip, i * MS);
+    assert_int_equal(roundtrip_floor_us(&roundtrip), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_nothing_before_it_has_seen_enough),
+        cmocka_unit_test(follows_its_formula),
+        cmocka_unit_test(drops_at_once_when_the_path_gets_shorter),
+        cmocka_unit_test(forgets_slowly_when_it_gets_longer),
+        cmocka_unit_test(is_never_negative),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
