@@ -231,14 +231,14 @@ def test_head_counts_the_body_it_leaves_out(start):
 
 
 def test_the_client_id_is_checked_before_the_window_and_the_cpf_after_it(start):
-    simulator = start()
+    simulator = start(window_seconds=30, penalty_seconds=30)
     assert [simulator.ask(**how).status for how in
             ({}, {"client": None}, {"cpf": "1"}, {"client": ""}, {"cpf": None})] == [200, 401, 429, 401, 429]
     assert simulator.verdicts() == ["ok", "no_client_id", "early", "no_client_id", "blocked"]
 
 
 def test_each_client_id_has_its_own_window(start):
-    simulator = start()
+    simulator = start(window_seconds=30)
     assert [simulator.ask(client=name).status for name in ("a", "b", "a", "c")] == [200, 200, 429, 200]
 
 
@@ -266,21 +266,21 @@ def test_the_penalty_counts_down_and_is_not_prolonged(start):
 
 
 def test_delay_answers_the_early_one_late_and_opens_the_next_window_with_it(start):
-    simulator = start(penalty="delay", window_seconds=0.3, penalty_seconds=0.5)
+    simulator = start(penalty="delay", window_seconds=1.5, penalty_seconds=0.7)
     wire = simulator.wire()
     wire.ask()
     late = wire.ask(cpf=OTHER_CPF)
     arrival_ns = simulator.log()[1]["ns"]
     assert late.status == 200 and "111.444.777-35" in late.body
-    assert late.fields["x-ratelimit-reset-in"] == "300"
-    assert 500 * MS <= late.first_ns - arrival_ns < 560 * MS
-    wait_until_ns(arrival_ns + 600 * MS)
+    assert late.fields["x-ratelimit-reset-in"] == "1500"
+    assert 700 * MS <= late.first_ns - arrival_ns < 2 * SECOND
+    wait_until_ns(arrival_ns + 1550 * MS)
     assert simulator.verdicts() == ["ok", "early"]
-    again = wire.ask()  # 300 ms after the late answer the window would be over; it is only 100 ms
+    again = wire.ask()  # the first window is over, the one that the late answer opened is not
     assert again.status == 200
     entry = simulator.log()[2]
-    assert entry["verdict"] == "early" and again.first_ns - entry["ns"] >= 500 * MS
-    wait_until_ns(entry["ns"] + 800 * MS)
+    assert entry["verdict"] == "early" and again.first_ns - entry["ns"] >= 700 * MS
+    wait_until_ns(entry["ns"] + 2200 * MS)
     wire.ask()
     assert simulator.verdicts()[-1] == "ok"
 
@@ -365,8 +365,8 @@ def test_latency_delays_the_arrival_and_the_answer(start):
     wire = simulator.wire()
     answer = wire.ask()
     entry = simulator.log()[0]
-    assert 60 * MS <= entry["ns"] - wire.sent_ns < 75 * MS
-    assert 60 * MS <= answer.first_ns - entry["ns"] < 75 * MS
+    assert 60 * MS <= entry["ns"] - wire.sent_ns < SECOND
+    assert 60 * MS <= answer.first_ns - entry["ns"] < SECOND
     assert entry["forward_ns"] >= 60 * MS and entry["backward_ns"] == 60 * MS
 
 
@@ -391,9 +391,9 @@ def test_the_same_seed_gives_the_same_delays(start):
     assert delays(7) == delays(7) != delays(8)
 
 
-@pytest.mark.parametrize("offset_ms,status", [(400, 200), (0, 429), (-400, 429)])
+@pytest.mark.parametrize("offset_ms,status", [(1900, 200), (0, 429), (-1900, 429)])
 def test_a_clock_ahead_ends_windows_early(start, offset_ms, status):
-    simulator = start(window_seconds=0.5)
+    simulator = start(window_seconds=2)
     simulator.faults(f"clock_offset_ms={offset_ms}")
     wire = simulator.wire()
     wire.ask()
@@ -402,7 +402,7 @@ def test_a_clock_ahead_ends_windows_early(start, offset_ms, status):
 
 
 def test_a_clock_behind_ends_windows_late(start):
-    simulator = start(window_seconds=0.1, faults="clock_offset_ms=-300")
+    simulator = start(window_seconds=0.1, faults="clock_offset_ms=-3000")
     wire = simulator.wire()
     wire.ask()
     wait_until_ns(simulator.log()[0]["ns"] + 150 * MS)
@@ -412,7 +412,7 @@ def test_a_clock_behind_ends_windows_late(start):
 # ---- faults ----------------------------------------------------------------------------------------------
 
 def test_a_status_in_the_place_of_the_answer(start):
-    simulator = start()
+    simulator = start(window_seconds=30)
     simulator.faults("status=503&retry_after=1.5&reset_in=1500")
     wire = simulator.wire()
     answer = wire.ask()
@@ -432,6 +432,16 @@ def test_a_stall_is_logged_and_never_answered(start):
     assert select.select([stalled.socket], [], [], 0.1)[0] == []
     stalled.socket.shutdown(socket.SHUT_WR)
     assert stalled.socket.recv(1) == b""
+
+
+@pytest.mark.parametrize("forward_ms", [0, 100])
+def test_a_stalled_client_that_pipelined_too_much_is_seen_leaving(start, forward_ms):
+    simulator = start(window_seconds=0, faults=f"stall=1&forward_ms={forward_ms}")
+    wire = simulator.wire()
+    wire.send(request() * 200)
+    simulator.arrived(64)
+    wire.close()
+    wait_for(lambda: simulator.state()["connections"]["open"] == 1, "its connection is closed")
 
 
 @pytest.mark.parametrize("how", ["fin", "rst"])
@@ -480,14 +490,14 @@ def test_connection_close(start):
 
 
 def test_an_idle_connection_is_closed_silently(start):
-    simulator = start(window_seconds=0, faults="close_after_ms=50")
+    simulator = start(window_seconds=0, faults="close_after_ms=400")
     wire = simulator.wire()
     assert wire.ask().fields["connection"] == "keep-alive"
-    wait_until_ns(time.monotonic_ns() + 25 * MS)
+    wait_until_ns(time.monotonic_ns() + 100 * MS)
     answer = wire.ask()  # a request in between starts the time anew
     with pytest.raises(EOFError):
         wire.more()
-    assert 50 * MS <= time.monotonic_ns() - answer.first_ns < 500 * MS
+    assert 400 * MS <= time.monotonic_ns() - answer.first_ns < 5 * SECOND
 
 
 def test_a_fault_for_the_next_requests_only(start):
@@ -514,7 +524,7 @@ def test_faults_may_come_in_the_body(start):
 
 
 def test_what_was_sent_arrives_although_its_sender_has_left(start):
-    simulator = start(faults="forward_ms=150")
+    simulator = start(faults="forward_ms=400")
     for name, leave in (("fin", Wire.close), ("rst", Wire.reset)):
         wire = Wire(simulator.port)
         wire.send(request(client=name, attempt=name))
@@ -560,7 +570,7 @@ def test_the_log_is_read_in_pieces_and_bounded(start):
 
 
 def test_reset_clears_log_counters_and_windows(start, tmp_path):
-    simulator = start(log=tmp_path / "log", faults="service_ms=1")
+    simulator = start(window_seconds=30, log=tmp_path / "log", faults="service_ms=1")
     assert [simulator.ask().status for _ in range(2)] == [200, 429]
     state = simulator.control("POST", "reset")
     assert (state["arrivals"], state["min_gap_ns"], state["rejected"]) == (0, None, 0)
@@ -647,15 +657,14 @@ def try_state(simulator):
 
 
 def test_clients_with_an_open_window_are_bounded(start):
-    simulator = start(max_clients=2, window_seconds=0.2)
+    simulator = start(max_clients=2, window_seconds=1)
     assert [simulator.ask(client=name).status for name in "abc"] == [200, 200, 503]
     assert simulator.verdicts() == ["ok", "ok", "overloaded"]
-    wait_until_ns(simulator.log()[1]["ns"] + 200 * MS)
+    wait_until_ns(simulator.log()[1]["ns"] + SECOND)
     assert simulator.ask(client="c").status == 200
 
 
 def test_thousands_of_requests_a_second(start):
-    """The sanitized build is several times slower than the one that users run, and so is this client."""
     simulator = start(window_seconds=0)
     wire = simulator.wire()
     batch = request() * 50
@@ -666,7 +675,7 @@ def test_thousands_of_requests_a_second(start):
         while wire.read.count(b"O score") < 50:
             wire.more()
         wire.read = b""
-    assert done / (time.monotonic() - began) > 2000
+    assert done / (time.monotonic() - began) > 5000
     assert simulator.state()["arrivals"] == done
 
 

@@ -12,13 +12,12 @@
 #include "tests/simulator/answer.h"
 #include "tests/simulator/nanos.h"
 
-#define READ_ROOM      4096 /* free room for each recv */
-#define IN_MAX_BYTES   (REQUEST_MAX_BYTES + 2 * READ_ROOM)
-#define IN_KEPT_BYTES  16384 /* an empty buffer larger than this is given back */
-#define ORDER_SLACK_NS NS_PER_SECOND
+#define READ_ROOM     4096 /* free room for each recv */
+#define IN_MAX_BYTES  (REQUEST_MAX_BYTES + 2 * READ_ROOM)
+#define IN_KEPT_BYTES 16384 /* an empty buffer larger than this is given back */
 
 struct exchange {
-    TAILQ_ENTRY(exchange) link;
+    STAILQ_ENTRY(exchange) link;
     struct connection *connection;
     void *mine;
     struct reply reply;
@@ -33,14 +32,15 @@ struct connection {
     struct event *timer; /* the next drop of an answer, or the end of an idle connection */
     char *in;
     size_t in_at, in_bytes, in_room; /* what lies before in_at has been taken */
-    TAILQ_HEAD(, exchange) exchanges;
+    STAILQ_HEAD(, exchange) exchanges;
     unsigned waiting;
     struct reply current; /* being written */
     size_t sent;
     int64_t order_ns; /* when the last delayed request arrives; 0: none was delayed */
     bool writing;
-    bool paused; /* too many are waiting */
-    bool deaf;   /* what comes in is no request any more */
+    bool stalled; /* an answer will never come, nor will those behind it */
+    bool paused;  /* too many are waiting */
+    bool deaf;    /* what comes in is no request any more */
     bool eof;
     bool dead;
     unsigned busy;
@@ -57,25 +57,28 @@ static void connection_leave(struct connection *connection)
         connection_free(connection);
 }
 
-static void exchange_drop(struct exchange *exchange)
+/* Frees the first exchange. */
+static void drop_first(struct connection *connection)
 {
-    TAILQ_REMOVE(&exchange->connection->exchanges, exchange, link);
-    exchange->connection->waiting--;
-    free(exchange);
+    struct exchange *first = STAILQ_FIRST(&connection->exchanges);
+
+    STAILQ_REMOVE_HEAD(&connection->exchanges, link);
+    connection->waiting--;
+    free(first);
 }
 
 void connection_free(struct connection *connection)
 {
     struct server_core *core = connection->core;
 
-    while (!TAILQ_EMPTY(&connection->exchanges)) {
-        struct exchange *exchange = TAILQ_FIRST(&connection->exchanges);
+    while (!STAILQ_EMPTY(&connection->exchanges)) {
+        struct exchange *first = STAILQ_FIRST(&connection->exchanges);
 
-        if (exchange->answered)
-            free(exchange->reply.bytes);
+        if (first->answered)
+            free(first->reply.bytes);
         else
-            core->handlers.gone(core->arg, exchange);
-        exchange_drop(exchange);
+            core->handlers.gone(core->arg, first);
+        drop_first(connection);
     }
     if (connection->writing)
         free(connection->current.bytes);
@@ -143,7 +146,7 @@ static void end_as_told(struct connection *connection, enum reply_end end)
 static void connection_pump(struct connection *connection)
 {
     while (!connection->dead) {
-        struct exchange *first = TAILQ_FIRST(&connection->exchanges);
+        struct exchange *first = STAILQ_FIRST(&connection->exchanges);
 
         if (!connection->writing) {
             if (!first || !first->answered)
@@ -151,7 +154,7 @@ static void connection_pump(struct connection *connection)
             connection->current = first->reply;
             connection->sent = 0;
             connection->writing = true;
-            exchange_drop(first);
+            drop_first(connection);
         }
         if (!write_some(connection))
             return;
@@ -162,7 +165,7 @@ static void connection_pump(struct connection *connection)
         else if (connection->waiting == 0 && connection->current.idle_us > 0)
             connection_timer(connection, connection->current.idle_us);
     }
-    if (connection->eof && (connection->waiting == 0 || TAILQ_FIRST(&connection->exchanges)->stalled))
+    if (connection->eof && (connection->waiting == 0 || STAILQ_FIRST(&connection->exchanges)->stalled))
         connection->dead = true;
 }
 
@@ -175,7 +178,7 @@ static struct exchange *exchange_new(struct connection *connection)
     if (connection->waiting == 0 && !connection->writing)
         event_del(connection->timer); /* no longer idle */
     exchange->connection = connection;
-    TAILQ_INSERT_TAIL(&connection->exchanges, exchange, link);
+    STAILQ_INSERT_TAIL(&connection->exchanges, exchange, link);
     connection->waiting++;
     return exchange;
 }
@@ -209,6 +212,10 @@ static void take_requests(struct connection *connection, int64_t read_ns)
         size_t used = 0;
         int rc;
 
+        if (connection->waiting >= SERVER_MAX_PIPELINED && connection->stalled) {
+            connection->deaf = true; /* a pause would have no end, and the client's leaving go unseen */
+            break;
+        }
         if (connection->waiting >= SERVER_MAX_PIPELINED) {
             connection->paused = true;
             event_del(connection->readable);
@@ -297,7 +304,8 @@ static void proceed(struct connection *connection)
 {
     connection_enter(connection);
     connection_pump(connection);
-    if (connection->busy == 1 && connection->paused && connection->waiting < SERVER_MAX_PIPELINED) {
+    if (connection->busy == 1 && connection->paused &&
+        (connection->stalled || connection->waiting < SERVER_MAX_PIPELINED)) {
         connection->paused = false;
         take_requests(connection, nanos_now());
         tidy_input(connection);
@@ -336,7 +344,7 @@ int connection_new(struct server_core *core, int fd)
     }
     connection->core = core;
     connection->fd = fd;
-    TAILQ_INIT(&connection->exchanges);
+    STAILQ_INIT(&connection->exchanges);
     TAILQ_INSERT_TAIL(&core->open, connection, link);
     core->stats.connections++;
     connection->readable = event_new(core->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
@@ -362,6 +370,7 @@ void exchange_reply(struct exchange *exchange, const struct reply *reply)
 void exchange_stall(struct exchange *exchange)
 {
     exchange->stalled = true;
+    exchange->connection->stalled = true;
     proceed(exchange->connection);
 }
 
@@ -370,12 +379,10 @@ int64_t exchange_due_ns(struct exchange *exchange, int64_t read_ns, int64_t dela
     struct connection *connection = exchange->connection;
     int64_t due_ns = read_ns + delay_ns;
 
-    /* Timers may fire late, so that an earlier request can still be on its way after its time. */
-    if (delay_ns == 0 && (connection->order_ns == 0 || connection->order_ns + ORDER_SLACK_NS < read_ns))
-        return 0;
     if (due_ns <= connection->order_ns)
-        due_ns = connection->order_ns + NS_PER_US;
-    connection->order_ns = due_ns;
+        due_ns = connection->order_ns + 1;
+    if (due_ns > read_ns)
+        connection->order_ns = due_ns;
     return due_ns;
 }
 

@@ -55,7 +55,7 @@ void exchange_reply(struct exchange *exchange, const struct reply *reply);
 void exchange_stall(struct exchange *exchange);
 
 /* When a request that was read at read_ns and is delay_ns on its way gets there: bytes do not overtake, so
- * never before this connection's earlier requests. 0: at once. */
+ * never before this connection's earlier requests. */
 int64_t exchange_due_ns(struct exchange *exchange, int64_t read_ns, int64_t delay_ns);
 
 /* One pointer of yours; NULL at first. */

@@ -16,10 +16,10 @@
 #define GARBAGE_BYTES 64
 
 struct passage {
+    struct agenda_entry entry;    /* first: the agenda gives it back */
     struct passage *next, **link; /* the simulator's list */
     struct simulator *simulator;
     struct exchange *exchange; /* NULL: nobody waits for the answer */
-    struct event *timer;
     struct faults faults;
     struct decision decision;
     int64_t read_ns, wall_ns; /* wall_ns: of the arrival */
@@ -36,8 +36,7 @@ static void passage_free(struct passage *passage)
     passage->simulator->passages--;
     if (passage->exchange)
         exchange_set(passage->exchange, NULL);
-    if (passage->timer)
-        event_free(passage->timer);
+    agenda_remove(&passage->simulator->agenda, &passage->entry);
     free(passage);
 }
 
@@ -81,15 +80,29 @@ static struct passage *passage_new(struct simulator *simulator, struct exchange 
     return passage;
 }
 
-/* Rounded up: a way is never shorter than it was drawn. */
-static int passage_wait(struct passage *passage, int64_t due_ns)
+/* Arms the timer for what is due first; rounded up: a way is never shorter than it was drawn. */
+static void arm(struct simulator *simulator)
 {
-    int64_t wait_us = (due_ns - nanos_now() + NS_PER_US - 1) / NS_PER_US;
+    const struct agenda_entry *first = agenda_first(&simulator->agenda);
     struct timeval wait = {0};
+    int64_t wait_us;
 
+    if (!first || simulator->running || (simulator->armed_ns && simulator->armed_ns <= first->due_ns))
+        return;
+    wait_us = (first->due_ns - nanos_now() + NS_PER_US - 1) / NS_PER_US;
     if (wait_us > 0)
         wait = (struct timeval){.tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000};
-    return event_add(passage->timer, &wait);
+    event_add(simulator->timer, &wait);
+    simulator->armed_ns = first->due_ns;
+}
+
+static int passage_wait(struct passage *passage, int64_t due_ns)
+{
+    int rc = agenda_add(&passage->simulator->agenda, &passage->entry, due_ns);
+
+    if (rc == 0)
+        arm(passage->simulator);
+    return rc;
 }
 
 static void log_arrival(struct simulator *simulator, const struct arrival *arrival)
@@ -173,6 +186,9 @@ static void passage_arrive(struct passage *passage, int64_t now_ns)
                                         .step_ns = faults->clock_step_ns};
     int64_t back_ns = faults->service_ns + fault_plan_draw(&simulator->plan, &faults->backward);
 
+    if (now_ns < simulator->last_ns)
+        now_ns = simulator->last_ns; /* it was read while an earlier one was being judged */
+    simulator->last_ns = now_ns;
     passage->arrived = true;
     passage->wall_ns = nanos_wall();
     contract_judge(simulator->windows, &passage->request, now_ns, &clock, &passage->decision);
@@ -191,16 +207,35 @@ static void passage_arrive(struct passage *passage, int64_t now_ns)
     }
 }
 
+/* Does all that is due. Not nested: an answer may bring in the next request of its connection. */
+static void run_agenda(struct simulator *simulator)
+{
+    struct agenda_entry *first;
+
+    if (simulator->running)
+        return;
+    simulator->running = true;
+    while ((first = agenda_first(&simulator->agenda)) && first->due_ns <= nanos_now()) {
+        struct passage *passage = (struct passage *)first;
+
+        agenda_remove(&simulator->agenda, first);
+        if (passage->arrived)
+            passage_answer(passage);
+        else
+            passage_arrive(passage, nanos_now());
+    }
+    simulator->running = false;
+    arm(simulator);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-    struct passage *passage = arg;
+    struct simulator *simulator = arg;
 
     (void)fd;
     (void)what;
-    if (passage->arrived)
-        passage_answer(passage);
-    else
-        passage_arrive(passage, nanos_now());
+    simulator->armed_ns = 0;
+    run_agenda(simulator);
 }
 
 static void on_request(void *arg, struct exchange *exchange, const struct request *request, int64_t read_ns)
@@ -213,12 +248,9 @@ static void on_request(void *arg, struct exchange *exchange, const struct reques
         control_answer(simulator, exchange, request);
         return;
     }
+    run_agenda(simulator); /* what should have arrived before this one */
     passage = passage_new(simulator, exchange, request, read_ns);
-    if (passage)
-        passage->timer = evtimer_new(simulator->base, on_timer, passage);
-    if (!passage || !passage->timer) {
-        if (passage)
-            passage_free(passage);
+    if (!passage) {
         simulator->passages_refused++;
         exchange_reply(exchange, &(struct reply){.end = REPLY_RST});
         return;
@@ -226,7 +258,7 @@ static void on_request(void *arg, struct exchange *exchange, const struct reques
     fault_plan_take(&simulator->plan, &passage->faults);
     passage->close = !request->keep_alive || passage->faults.connection_close;
     due_ns = exchange_due_ns(exchange, read_ns, fault_plan_draw(&simulator->plan, &passage->faults.forward));
-    if (due_ns == 0 || passage_wait(passage, due_ns) < 0)
+    if (due_ns <= read_ns || passage_wait(passage, due_ns) < 0)
         passage_arrive(passage, read_ns);
 }
 
@@ -292,7 +324,9 @@ int simulator_init(struct simulator *simulator, struct event_base *base,
     }
     simulator->windows = windows_new(&rules);
     simulator->journal = journal_new((unsigned)config->log_entries);
-    if (!simulator->windows || !simulator->journal) {
+    simulator->timer = evtimer_new(base, on_timer, simulator);
+    if (!simulator->windows || !simulator->journal || !simulator->timer ||
+        agenda_init(&simulator->agenda, MAX_PASSAGES) < 0) {
         fprintf(stderr, "sluice-simulator: out of memory (SIMULATOR_LOG_ENTRIES, SIMULATOR_MAX_CLIENTS)\n");
         return -ENOMEM;
     }
@@ -301,9 +335,16 @@ int simulator_init(struct simulator *simulator, struct event_base *base,
 
 void simulator_done(struct simulator *simulator)
 {
+    struct passage *passage, *next;
+
     server_free(simulator->server);
-    while (simulator->open)
-        passage_free(simulator->open);
+    for (passage = simulator->open; passage; passage = next) {
+        next = passage->next;
+        passage_free(passage);
+    }
+    agenda_done(&simulator->agenda);
+    if (simulator->timer)
+        event_free(simulator->timer);
     windows_free(simulator->windows);
     journal_free(simulator->journal);
     if (simulator->log)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "tests/simulator/agenda.h"
 #include "tests/simulator/faults.h"
 #include "tests/simulator/journal.h"
 #include "tests/simulator/server.h"
@@ -35,6 +36,11 @@ struct simulator {
     uint64_t passages_refused;
     unsigned port;
     struct passage *open; /* list of them */
+    struct agenda agenda; /* what is under way */
+    struct event *timer;  /* for the agenda's first */
+    int64_t armed_ns;     /* when that fires; 0: it is not armed */
+    int64_t last_ns;      /* the last arrival */
+    bool running;         /* the agenda is being worked on */
 };
 
 /* Sets it up and listens; borrows the base. Returns 0, or -EINVAL after saying on standard error which option
