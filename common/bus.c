@@ -5,9 +5,8 @@
 #include "common/bus_internal.h"
 #include "common/clock.h"
 
-#define RECEIVE_CAP     256                       /* messages in one wake-up: others want a turn, too */
-#define LINK_HIGH_WATER (2 * LINK_CREDITS + 1024) /* above what credits allow, and the links' own messages   \
-                                                   */
+#define RECEIVE_CAP      256                       /* messages in one wake-up: others want a turn, too */
+#define LINK_HIGH_WATER  (2 * LINK_CREDITS + 1024) /* above the credits and the links' own */
 #define EVENT_HIGH_WATER 16384
 #define TICK_US          LINK_PING_US
 #define TICK_HURRY_US    20000 /* while a link is down */
@@ -200,10 +199,16 @@ static struct bus_socket *socket_new(struct bus *bus, enum bus_kind kind, int ty
 
 static bool attach(struct bus_socket *socket, const char *endpoint, bool bind)
 {
-    int rc = bind ? zsock_bind(socket->zsock, "%s", endpoint) : zsock_connect(socket->zsock, "%s", endpoint);
-    const char *real = zsock_endpoint(socket->zsock);
+    char *real = NULL;
+    int rc;
 
-    snprintf(socket->endpoint, sizeof(socket->endpoint), "%s", real && bind ? real : endpoint);
+    if (strchr(endpoint, '['))
+        zsock_set_ipv6(socket->zsock, 1); /* only here: it would show 127.0.0.1 as ::ffff:127.0.0.1 */
+    rc = bind ? zsock_bind(socket->zsock, "%s", endpoint) : zsock_connect(socket->zsock, "%s", endpoint);
+    if (bind && rc >= 0)
+        real = zsock_last_endpoint(socket->zsock); /* zsock_endpoint() keeps a port 0 */
+    snprintf(socket->endpoint, sizeof(socket->endpoint), "%s", real ? real : endpoint);
+    zstr_free(&real);
     return rc >= 0;
 }
 

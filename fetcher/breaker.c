@@ -65,8 +65,8 @@ static void probe_ended(struct breaker *breaker, enum breaker_verdict verdict, i
         breaker_open(breaker, verdict == BREAKER_FAILURE ? now_us + breaker->config.reset_us : now_us);
 }
 
-void breaker_ended(struct breaker *breaker, uint64_t attempt, enum breaker_verdict verdict, enum reason reason,
-                   int64_t now_us)
+void breaker_ended(struct breaker *breaker, uint64_t attempt, enum breaker_verdict verdict,
+                   enum reason reason, int64_t now_us)
 {
     bool probe = is_probe(breaker, attempt);
 

@@ -1,13 +1,15 @@
-/* breaker.h - the circuit breaker: when the provider keeps failing, calls to it are suspended for a while. Pure.
+/* breaker.h - the circuit breaker: when the provider keeps failing, calls to it are suspended for a while.
+ * Pure.
  *
- *   closed    -- fail_max failures in a row -->                                             open, for reset_us
- *   open      -- retry_at_us has passed, and an attempt asks: it is the probe -->           half_open
+ *   closed    -- fail_max failures in a row -->                                             open, for
+ * reset_us open      -- retry_at_us has passed, and an attempt asks: it is the probe -->           half_open
  *   half_open -- the probe succeeds -->                                                     closed
- *   half_open -- the probe fails -->                                                        open, for reset_us
- *   half_open -- the probe decides nothing (429, never sent), or its lease ends unheard --> open, may retry now
+ *   half_open -- the probe fails -->                                                        open, for
+ * reset_us half_open -- the probe decides nothing (429, never sent), or its lease ends unheard --> open, may
+ * retry now
  *
- * Only the probe's end moves a breaker that is not closed: what was sent before it opened says nothing new. A probe
- * holds a lease from its send, so that one that vanishes wedges nothing. */
+ * Only the probe's end moves a breaker that is not closed: what was sent before it opened says nothing new. A
+ * probe holds a lease from its send, so that one that vanishes wedges nothing. */
 #ifndef SLUICE_BREAKER_H
 #define SLUICE_BREAKER_H
 
@@ -52,8 +54,8 @@ bool breaker_admit(struct breaker *breaker, uint64_t attempt, int64_t now_us);
 void breaker_sent(struct breaker *breaker, uint64_t attempt, int64_t now_us);
 
 /* How the attempt ended; reason is that of a failure. */
-void breaker_ended(struct breaker *breaker, uint64_t attempt, enum breaker_verdict verdict, enum reason reason,
-                   int64_t now_us);
+void breaker_ended(struct breaker *breaker, uint64_t attempt, enum breaker_verdict verdict,
+                   enum reason reason, int64_t now_us);
 
 /* Ends the lease of a probe that has vanished. Call it now and then. */
 void breaker_tick(struct breaker *breaker, int64_t now_us);

@@ -2,28 +2,13 @@
 #include "fetcher/freshness.h"
 
 #include "common/clock.h"
+#include "common/http_syntax.h"
 
 #define SECONDS_MAX 2147483648LL /* what RFC 9111 takes a longer delta-seconds for */
 
 struct freshness_fields freshness_none(void)
 {
     return (struct freshness_fields){.max_age_us = -1, .s_maxage_us = -1};
-}
-
-static bool is_blank(char character)
-{
-    return character == ' ' || character == '\t';
-}
-
-static struct text trimmed(struct text text)
-{
-    while (text.bytes > 0 && is_blank(text.at[0])) {
-        text.at++;
-        text.bytes--;
-    }
-    while (text.bytes > 0 && is_blank(text.at[text.bytes - 1]))
-        text.bytes--;
-    return text;
 }
 
 /* Cuts the next member off a comma-separated list; a comma within quotes separates nothing. */
@@ -43,7 +28,7 @@ static bool next_member(struct text *list, struct text *member)
     }
     if (at > list->bytes)
         at = list->bytes;
-    *member = trimmed((struct text){list->at, at});
+    *member = http_trim((struct text){list->at, at});
     at += at < list->bytes;
     list->at += at;
     list->bytes -= at;
@@ -81,11 +66,11 @@ void freshness_read_cache_control(struct freshness_fields *fields, struct text v
     while (next_member(&value, &member)) {
         const char *equals = member.bytes > 0 ? memchr(member.at, '=', member.bytes) : NULL;
         size_t bytes = equals ? (size_t)(equals - member.at) : member.bytes;
-        struct text name = trimmed((struct text){member.at, bytes});
+        struct text name = http_trim((struct text){member.at, bytes});
         struct text argument = {.at = "", .bytes = 0};
 
         if (equals)
-            argument = trimmed((struct text){equals + 1, member.bytes - bytes - 1});
+            argument = http_trim((struct text){equals + 1, member.bytes - bytes - 1});
         if (text_equal_nocase(name, "max-age"))
             keep_shorter(&fields->max_age_us, read_seconds(argument));
         else if (text_equal_nocase(name, "s-maxage"))

@@ -13,7 +13,7 @@ const char *const caller_param_names[CALLER_PARAMS] = {"priority", "client-id", 
 /* The fields that matter here, picked up in one walk over all. */
 enum wanted { CLIENT_ID, X_PRIORITY, PRIORITY, REQUEST_ID, TRACEPARENT, WANTED };
 static const struct text wanted_names[WANTED] = {
-    [CLIENT_ID] = {"client-id", 9},     [X_PRIORITY] = {"x-priority", 10},   [PRIORITY] = {"priority", 8},
+    [CLIENT_ID] = {"client-id", 9},      [X_PRIORITY] = {"x-priority", 10},   [PRIORITY] = {"priority", 8},
     [REQUEST_ID] = {"x-request-id", 12}, [TRACEPARENT] = {"traceparent", 11},
 };
 
@@ -160,17 +160,15 @@ int caller_read(const struct http_request *request, const struct param params[CA
     struct found found[WANTED];
 
     find_fields(request, found);
-    *bad = "client-id";
-    if (!read_client_id(&found[CLIENT_ID], params, &caller->client_id))
-        return -EINVAL;
-    *bad = "priority";
-    if (!read_priority(found, params[CALLER_PARAM_PRIORITY].value, &caller->priority))
-        return -EINVAL;
     caller->request_id = (struct text){.at = NULL, .bytes = 0};
     if (found[REQUEST_ID].count == 1 && request_id_ok(found[REQUEST_ID].value))
         caller->request_id = found[REQUEST_ID].value;
     caller->traceparent = (struct text){.at = NULL, .bytes = 0};
     if (found[TRACEPARENT].count == 1 && traceparent_ok(found[TRACEPARENT].value))
         caller->traceparent = found[TRACEPARENT].value;
-    return 0;
+    *bad = "client-id";
+    if (!read_client_id(&found[CLIENT_ID], params, &caller->client_id))
+        return -EINVAL;
+    *bad = "priority";
+    return read_priority(found, params[CALLER_PARAM_PRIORITY].value, &caller->priority) ? 0 : -EINVAL;
 }

@@ -1,6 +1,475 @@
-/* gateway.c - see gateway.h. */
-int sluice_gateway_absent(void);
-int sluice_gateway_absent(void)
+/* gateway.c - see gateway.h. The shell: it samples the clocks, moves requests between httpd, proxy.c and the
+ * bus, arms the timers, and logs. */
+#include "gateway/gateway.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/event.h"
+#include "gateway/health.h"
+#include "gateway/proxy.h"
+#include "gateway/render.h"
+#include "gateway/routes.h"
+
+#define LINE_BYTES       PROXY_QUERY_BYTES
+#define HEAD_BYTES       16384
+#define BODY_BYTES       65536
+#define HEAD_TIMEOUT_US  10000000
+#define IDLE_TIMEOUT_US  60000000
+#define WRITE_TIMEOUT_US 10000000
+#define TICK_US          1000000
+#define LOG_LINES        50 /* refusals logged in a second; a flood of them must not become one of lines */
+#define STATE_URL_BYTES  (CONFIG_TEXT_BYTES + 32)
+
+struct gateway {
+    const struct config *config;
+    struct loop *loop;
+    struct bus *bus;
+    struct bus_socket *link;
+    struct event_publisher *events;
+    struct httpd *httpd;
+    struct cache *cache;
+    struct proxy *proxy;
+    struct event *tick, *deadline, *last_call;
+    int64_t deadline_us;       /* for which the timer is armed; INT64_MAX: it is not */
+    int64_t link_us;           /* when the link went up or down */
+    unsigned logged, unlogged; /* refusals, in this second */
+    bool chatty;               /* LOG_LEVEL is debug */
+    bool closing;              /* who would wait now is refused */
+    struct feed feed;
+    struct health_facts health;
+    struct metrics metrics;
+    char state_url[STATE_URL_BYTES];
+};
+
+static struct moment sample(void)
 {
+    return (struct moment){.now_us = clock_now_us(), .wall_us = clock_wall_us()};
+}
+
+static void schedule(struct event *timer, int64_t delay_us)
+{
+    struct timeval delay = {.tv_sec = (time_t)(delay_us / US_PER_SECOND),
+                            .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)};
+
+    event_add(timer, &delay);
+}
+
+/* Deadlines come nearly always in order, so that the timer is armed once for many requests. */
+static void arm_deadline(struct gateway *gateway, int64_t now_us)
+{
+    int64_t due_us = proxy_due_us(gateway->proxy);
+
+    if (due_us >= gateway->deadline_us)
+        return;
+    gateway->deadline_us = due_us;
+    schedule(gateway->deadline, due_us > now_us ? due_us - now_us : 0);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    struct gateway *gateway = arg;
+    struct moment moment = sample();
+
+    (void)fd;
+    (void)what;
+    gateway->deadline_us = INT64_MAX;
+    proxy_expire(gateway->proxy, &moment);
+    arm_deadline(gateway, moment.now_us);
+}
+
+static bool may_log(struct gateway *gateway)
+{
+    if (gateway->logged < LOG_LINES) {
+        gateway->logged++;
+        return true;
+    }
+    gateway->unlogged++;
+    return false;
+}
+
+static void log_decision(struct gateway *gateway, const struct decision *decision, int64_t took_us)
+{
+    bool refused = decision->outcome == OUTCOME_REFUSED || decision->outcome == OUTCOME_STALE ||
+                   (decision->outcome == OUTCOME_ANSWERED && decision->status >= 500);
+
+    if (!gateway->chatty && !(refused && may_log(gateway)))
+        return;
+    log_line(refused ? LOG_INFO : LOG_DEBUG, outcome_name(decision->outcome),
+             log_text("request", decision->request_id), log_str("lane", decision->lane->name),
+             log_int("status", decision->status), log_str("reason", reason_name(decision->reason)),
+             log_str("subject", decision->subject), log_int("attempt", (int64_t)decision->attempt),
+             log_int("took_us", took_us), log_int("wait_us", decision->wait_us),
+             log_int("upstream_us", decision->upstream_us));
+}
+
+/* Hits, refusals and malformed requests can come in any number and are only counted. */
+static void emit_decision(struct gateway *gateway, const struct decision *decision, int64_t took_us)
+{
+    struct message_event event = {.name = text_of(outcome_name(decision->outcome))};
+
+    if (decision->outcome != OUTCOME_ANSWERED && decision->outcome != OUTCOME_STALE &&
+        decision->outcome != OUTCOME_GONE)
+        return;
+    event.lane = text_of(decision->lane->name);
+    event.request = decision->request_id;
+    event.attempt = decision->attempt;
+    event.reason = text_of(reason_name(decision->reason));
+    event.value = took_us;
+    event_emit(gateway->events, &event);
+}
+
+static void on_decided(void *arg, const struct decision *decision)
+{
+    struct gateway *gateway = arg;
+    int64_t took_us = clock_now_us() - decision->asked_us;
+
+    decision_count(&gateway->metrics, decision, took_us);
+    if (decision->outcome == OUTCOME_HIT && !gateway->chatty)
+        return;
+    emit_decision(gateway, decision, took_us);
+    log_decision(gateway, decision, took_us);
+}
+
+/* HTTP */
+
+static void update_health(struct gateway *gateway, int64_t now_us)
+{
+    gateway->health.scheduler_away_us = gateway->health.scheduler_up ? 0 : now_us - gateway->link_us;
+    gateway->health.metrics_fresh = feed_snapshot(&gateway->feed, now_us) != NULL;
+}
+
+static void show(struct gateway *gateway, struct httpd_exchange *exchange, const struct route *route,
+                 int64_t now_us)
+{
+    char digits[RENDER_ID_BYTES];
+    struct route_view view = {.health = &gateway->health,
+                              .feed = &gateway->feed,
+                              .state_url = gateway->state_url,
+                              .now_us = now_us};
+
+    update_health(gateway, now_us);
+    route_show(route, &view, exchange, proxy_draw_id(gateway->proxy, digits));
+}
+
+static void on_request(void *arg, struct httpd_exchange *exchange, const struct http_request *request)
+{
+    const struct lane *lane = lane_at_path(request->path);
+    const struct route *route = lane ? NULL : route_find(request->path);
+    struct gateway *gateway = arg;
+    struct moment moment = sample();
+    char digits[RENDER_ID_BYTES];
+
+    if (!lane && !route) {
+        route_refuse(exchange, 404, "No such path; / lists those that there are",
+                     proxy_draw_id(gateway->proxy, digits));
+    } else if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
+        route_refuse(exchange, 405, "Only GET and HEAD are allowed here",
+                     proxy_draw_id(gateway->proxy, digits));
+    } else if (route) {
+        show(gateway, exchange, route, moment.now_us);
+    } else {
+        proxy_request(gateway->proxy, exchange, request, lane, &moment);
+        if (gateway->closing)
+            proxy_refuse_all(gateway->proxy, REASON_DRAINING, &moment);
+        arm_deadline(gateway, moment.now_us);
+    }
+}
+
+static void on_gone(void *arg, struct httpd_exchange *exchange)
+{
+    struct gateway *gateway = arg;
+    struct moment moment = sample();
+
+    proxy_gone(gateway->proxy, exchange, &moment);
+}
+
+static size_t on_refusal(void *arg, int status, const char *detail, char *buffer, size_t size,
+                         const char **type)
+{
+    struct problem problem = problem_of_status(status);
+
+    (void)arg;
+    problem.detail = detail;
+    *type = RENDER_PROBLEM_TYPE;
+    return render_problem(buffer, size, &problem).bytes;
+}
+
+/* The link to the scheduler */
+
+static void link_changed(struct gateway *gateway, bool up, int64_t now_us)
+{
+    struct message_event event = {.name = text_of(up ? "scheduler_up" : "scheduler_down")};
+
+    gateway->health.scheduler_up = up;
+    gateway->link_us = now_us;
+    metric_set(&gateway->metrics, METRIC_GATEWAY_LINK_UP, up ? 1 : 0);
+    event_emit(gateway->events, &event);
+}
+
+static void on_up(void *arg, uint64_t peer, struct text role)
+{
+    struct gateway *gateway = arg;
+    struct moment moment = sample();
+
+    (void)role;
+    log_info("scheduler_up", log_hex("epoch", peer));
+    link_changed(gateway, true, moment.now_us);
+    proxy_up(gateway->proxy, gateway->link, peer, &moment);
+}
+
+static void on_down(void *arg, uint64_t peer, const char *why)
+{
+    struct gateway *gateway = arg;
+
+    log_warn("scheduler_down", log_hex("epoch", peer), log_str("why", why));
+    link_changed(gateway, false, clock_now_us());
+    proxy_down(gateway->proxy);
+}
+
+static void on_message(void *arg, uint64_t peer, const struct message *message, struct bus_body *body)
+{
+    struct gateway *gateway = arg;
+    struct moment moment;
+
+    (void)peer;
+    if (message->type == MESSAGE_TYPE_state) {
+        health_lane_update(&gateway->health, &message->state);
+        return;
+    }
+    moment = sample();
+    proxy_message(gateway->proxy, message, body, &moment);
+}
+
+static void on_writable(void *arg, uint64_t peer)
+{
+    struct gateway *gateway = arg;
+    struct moment moment = sample();
+
+    (void)peer;
+    proxy_flush(gateway->proxy, &moment);
+}
+
+static void on_bad(void *arg, uint64_t peer, int error)
+{
+    (void)arg;
+    log_warn("bad_message", log_hex("epoch", peer), log_int("error", error));
+}
+
+static void on_feed(void *arg, struct text topic, const struct message *message, struct bus_body *body)
+{
+    struct gateway *gateway = arg;
+
+    (void)topic;
+    feed_take(&gateway->feed, message, body, clock_now_us());
+}
+
+/* Once a second */
+
+static void publish(struct gateway *gateway)
+{
+    const struct httpd_stats *stats = httpd_stats(gateway->httpd);
+
+    metric_set(&gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
+    metric_set(&gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
+    event_totals(gateway->events, &gateway->metrics);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct gateway *gateway = arg;
+    struct moment moment = sample();
+
+    (void)fd;
+    (void)what;
+    schedule(gateway->tick, TICK_US);
+    cache_tick(gateway->cache);
+    proxy_flush(gateway->proxy, &moment);
+    publish(gateway);
+    if (gateway->unlogged > 0)
+        log_info("refusals_not_logged", log_int("count", gateway->unlogged));
+    gateway->logged = gateway->unlogged = 0;
+}
+
+/* Drain: existing connections are served as ever, and closed after their next answer. Who would still wait
+ * when the time is over gets an answer before that. */
+
+static void on_drained(void *arg)
+{
+    struct gateway *gateway = arg;
+
+    publish(gateway);
+    log_info("drained", log_int("requests", gateway->metrics.values[METRIC_GATEWAY_REQUESTS]));
+    loop_drained(gateway->loop);
+}
+
+static void on_last_call(evutil_socket_t fd, short what, void *arg)
+{
+    struct gateway *gateway = arg;
+    struct moment moment = sample();
+
+    (void)fd;
+    (void)what;
+    gateway->closing = true;
+    proxy_refuse_all(gateway->proxy, REASON_DRAINING, &moment);
+}
+
+static void on_drain(void *arg)
+{
+    struct gateway *gateway = arg;
+
+    gateway->health.draining = true;
+    schedule(gateway->last_call, gateway->config->drain_us * 3 / 4);
+    httpd_drain(gateway->httpd, on_drained, gateway);
+}
+
+/* Birth and death */
+
+static int open_bus(struct gateway *gateway)
+{
+    static const struct bus_link_handlers handlers = {
+        .up = on_up, .down = on_down, .message = on_message, .writable = on_writable, .bad = on_bad};
+    static const char *const topics[] = {"snapshot", "exposition", NULL};
+    char endpoint[CONFIG_ENDPOINT_BYTES];
+
+    gateway->bus = bus_new(loop_base(gateway->loop));
+    if (!gateway->bus)
+        return -1;
+    config_endpoint(gateway->config, "events", endpoint);
+    gateway->events = event_publisher_new(gateway->bus, endpoint, "gateway");
+    config_endpoint(gateway->config, "feed", endpoint);
+    if (!gateway->events || !bus_subscribe_connect(gateway->bus, endpoint, topics, on_feed, gateway))
+        return -1;
+    config_endpoint(gateway->config, "gateways", endpoint);
+    gateway->link = bus_connect(gateway->bus, endpoint, "gateway", &handlers, gateway);
+    return gateway->link ? 0 : -1;
+}
+
+static int open_proxy(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    struct proxy_config setup = {.epoch = bus_epoch(gateway->bus),
+                                 .client_id = config->client_id,
+                                 .timeout_us = config->request_timeout_us,
+                                 .waiters_max = (uint32_t)config->waiters_max,
+                                 .metrics = &gateway->metrics,
+                                 .desk = {.decided = on_decided, .arg = gateway}};
+    int rc = cache_secret_load(config->state_dir, setup.secret);
+
+    if (rc < 0) {
+        log_error("cache_secret", log_str("dir", config->state_dir), log_str("why", strerror(-rc)));
+        return rc;
+    }
+    gateway->cache = cache_open(config->cache_dir);
+    setup.desk.cache = gateway->cache;
+    gateway->proxy = gateway->cache ? proxy_new(&setup) : NULL;
+    return gateway->proxy ? 0 : -1;
+}
+
+static int open_httpd(struct gateway *gateway)
+{
+    static const struct httpd_handlers handlers = {
+        .request = on_request, .gone = on_gone, .refusal = on_refusal};
+    const struct config *config = gateway->config;
+    struct httpd_config setup = {
+        .limits = {.line_bytes = LINE_BYTES,
+                   .field_bytes = LINE_BYTES,
+                   .head_bytes = HEAD_BYTES,
+                   .field_count = HTTP_MAX_FIELDS,
+                   .body_bytes = BODY_BYTES},
+        .max_connections = (unsigned)config->gateway_connections,
+        .head_timeout_us = HEAD_TIMEOUT_US,
+        .idle_timeout_us = IDLE_TIMEOUT_US,
+        .write_timeout_us = WRITE_TIMEOUT_US,
+        .abort_on_fin = config->abort_on_fin,
+    };
+    int fd = httpd_listen(config->gateway_bind, (unsigned)config->gateway_port);
+    char ready[32];
+
+    if (fd < 0) {
+        log_error("listen", log_str("bind", config->gateway_bind), log_int("port", config->gateway_port),
+                  log_str("why", strerror(-fd)));
+        return fd;
+    }
+    snprintf(ready, sizeof(ready), "port=%u", httpd_port(fd));
+    gateway->httpd = httpd_new(loop_base(gateway->loop), fd, &setup, &handlers, gateway);
+    if (!gateway->httpd)
+        return -1;
+    loop_ready(gateway->loop, ready);
     return 0;
+}
+
+static int open_timers(struct gateway *gateway)
+{
+    struct event_base *base = loop_base(gateway->loop);
+
+    gateway->deadline_us = INT64_MAX;
+    gateway->tick = evtimer_new(base, on_tick, gateway);
+    gateway->deadline = evtimer_new(base, on_deadline, gateway);
+    gateway->last_call = evtimer_new(base, on_last_call, gateway);
+    if (!gateway->tick || !gateway->deadline || !gateway->last_call)
+        return -1;
+    schedule(gateway->tick, TICK_US);
+    return 0;
+}
+
+static int make_dirs(const struct config *config)
+{
+    const char *const dirs[] = {config->runtime_dir, config->state_dir, config->cache_dir};
+
+    for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+        int rc = config_make_dir(dirs[i]);
+
+        if (rc < 0) {
+            log_error("make_dir", log_str("dir", dirs[i]), log_str("why", strerror(-rc)));
+            return rc;
+        }
+    }
+    return 0;
+}
+
+struct gateway *gateway_new(struct loop *loop, const struct config *config)
+{
+    struct gateway *gateway = calloc(1, sizeof(*gateway));
+
+    if (!gateway)
+        return NULL;
+    gateway->config = config;
+    gateway->loop = loop;
+    gateway->chatty = config_log_level(config) == LOG_DEBUG;
+    gateway->link_us = clock_now_us();
+    if (config->metricsd_port > 0)
+        snprintf(gateway->state_url, sizeof(gateway->state_url), "http://%s:%d/", config->metricsd_bind,
+                 (int)config->metricsd_port);
+    /* httpd last: from then on requests come, and everything else must be there. */
+    if (make_dirs(config) < 0 || open_timers(gateway) < 0 || open_bus(gateway) < 0 ||
+        open_proxy(gateway) < 0 || open_httpd(gateway) < 0) {
+        log_error("start", log_str("why", "the gateway cannot work"));
+        gateway_free(gateway);
+        return NULL;
+    }
+    loop_on_drain(loop, on_drain, gateway);
+    return gateway;
+}
+
+static void free_timer(struct event *timer)
+{
+    if (timer)
+        event_free(timer);
+}
+
+void gateway_free(struct gateway *gateway)
+{
+    if (!gateway)
+        return;
+    httpd_free(gateway->httpd);
+    proxy_free(gateway->proxy);
+    feed_done(&gateway->feed);
+    event_publisher_free(gateway->events);
+    bus_free(gateway->bus);
+    cache_close(gateway->cache);
+    free_timer(gateway->tick);
+    free_timer(gateway->deadline);
+    free_timer(gateway->last_call);
+    free(gateway);
 }

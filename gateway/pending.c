@@ -1,5 +1,5 @@
-/* pending.c - see pending.h. An id is a slot's number and how often the slot has been used, so that looking it
- * up needs no hashing and an old id never finds a new request. */
+/* pending.c - see pending.h. An id is a slot's number and how often the slot has been used, so that looking
+ * it up needs no hashing and an old id never finds a new request. */
 #include "gateway/pending.h"
 
 #include <errno.h>
@@ -184,12 +184,6 @@ void pending_submit(struct pending *pending)
 {
     pending->unsubmitted->submitted = true;
     pending->unsubmitted = pending->unsubmitted->next;
-}
-
-void pending_unsubmit(struct pending *pending, struct pending_request *request)
-{
-    request->submitted = false;
-    pending->unsubmitted = request;
 }
 
 void pending_unsubmit_all(struct pending *pending)

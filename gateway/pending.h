@@ -14,7 +14,6 @@ struct pending;
 
 struct pending_request {
     uint64_t id;                         /* set by pending_add(); never 0, and not given out again soon */
-    int64_t asked_us;                    /* when the client asked; yours */
     int64_t deadline_us;                 /* set it before pending_add(), and then leave it */
     bool submitted;                      /* read only */
     bool again;                          /* read only: has been submitted before */
@@ -39,8 +38,6 @@ struct pending_request *pending_oldest(const struct pending *pending);
 /* The oldest unsubmitted one, NULL when there is none; and it has been submitted now. */
 struct pending_request *pending_unsubmitted(const struct pending *pending);
 void pending_submit(struct pending *pending);
-/* It could not be: it is the one that pending_submit() was last called for, or in front of it. */
-void pending_unsubmit(struct pending *pending, struct pending_request *request);
 /* The scheduler is gone, and with it what it knew. */
 void pending_unsubmit_all(struct pending *pending);
 

@@ -72,7 +72,7 @@ static char *put_ms(char *at, int64_t us)
 /* Rounded towards the past, so that -0.2 s is -1: what is over must not read as 0. */
 static int64_t whole_seconds(int64_t us)
 {
-    return us >= 0 ? us / US_IN_SECOND : -((-us + US_IN_SECOND - 1) / US_IN_SECOND);
+    return us / US_IN_SECOND - (us % US_IN_SECOND < 0 ? 1 : 0);
 }
 
 static struct text done(const char *fields, const char *at)
@@ -259,7 +259,7 @@ struct text render_problem(char *body, size_t size, const struct problem *proble
     }
     if (problem->eta_us > 0) {
         json_key(&json, "eta_ms");
-        json_int(&json, (problem->eta_us + US_IN_MS - 1) / US_IN_MS);
+        json_int(&json, (problem->eta_us - 1) / US_IN_MS + 1);
     }
     if (problem->status == 503 || problem->retry_after_us > 0) {
         json_key(&json, "retry_after");

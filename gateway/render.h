@@ -12,6 +12,7 @@
 
 #define RENDER_FIELDS_BYTES  (ANSWER_FIELDS_BYTES + 1024)
 #define RENDER_PROBLEM_BYTES 1024
+#define RENDER_PROBLEM_TYPE  "application/problem+json"
 #define RENDER_ID_BYTES      16 /* of a request id that we draw */
 
 /* Why an answer is not the provider's. */
@@ -32,9 +33,9 @@ struct problem {
 struct passage {
     struct text request_id;
     int64_t wait_us, upstream_us;
-    bool expired;  /* the cache had one that was no longer fresh */
-    bool joined;   /* the call was shared */
-    bool stored;   /* the answer is in the cache now */
+    bool expired; /* the cache had one that was no longer fresh */
+    bool joined;  /* the call was shared */
+    bool stored;  /* the answer is in the cache now */
 };
 
 /* The problem of that reason, and that of an HTTP status which we give ourselves. */

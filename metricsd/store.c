@@ -159,7 +159,7 @@ static int enter(struct store *store, int64_t now_us, struct text process, uint6
     enum store_kind kind;
     unsigned instance = 0;
 
-    if (!find_kind(process, &kind))
+    if (epoch == 0 || !find_kind(process, &kind))
         return -EINVAL;
     *entry = find(store, kind, epoch);
     if (!*entry) {
@@ -325,10 +325,9 @@ int store_add_distribution(struct store *store, int64_t now_us, uint64_t epoch,
 
     if (!find_kind(distribution->process, &kind))
         return count_refusal(store, -EINVAL);
-    /* Never the first thing that is heard of a process: its totals go before. */
     entry = find(store, kind, epoch);
     if (!entry)
-        return count_refusal(store, -ESTALE);
+        return is_forgotten(store, kind, epoch) ? count_refusal(store, -ESTALE) : -EAGAIN;
     if (place == HISTOGRAM_COUNT) {
         add_capped(&store->counts.unknown, 1);
         return 0;

@@ -56,7 +56,8 @@ struct store *store_new(void);        /* NULL: out of memory */
 void store_free(struct store *store); /* takes NULL */
 
 /* Take in what a process of that epoch says; all borrow. 0; -EINVAL: bad, -ENOSPC: too many processes are
- * running, -ESTALE: an epoch that was folded away; then nothing is kept but the count. */
+ * running, -ESTALE: an epoch that was folded away; then nothing is kept but the count. -EAGAIN: a
+ * distribution of a process that has not told its totals yet; it will come again after them. */
 int store_add_event(struct store *store, int64_t now_us, uint64_t epoch, const struct message_event *event);
 int store_add_totals(struct store *store, int64_t now_us, uint64_t epoch,
                      const struct message_totals *totals);

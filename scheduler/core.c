@@ -7,8 +7,8 @@
 
 /* Those that come for the first time are numbered behind all that are submitted again, which keep the order
  * in which they first came: the time, and below it a count, for times repeat. */
-#define SEQ_NEW       (UINT64_C(1) << 63)
-#define SEQ_TIE_BITS  12
+#define SEQ_NEW      (UINT64_C(1) << 63)
+#define SEQ_TIE_BITS 12
 
 struct core *core_new(const struct core_config *config, int64_t now_us)
 {
@@ -250,8 +250,8 @@ static bool join(struct core *core, struct job *job, const struct core_request *
     return true;
 }
 
-static void submit_join(struct core *core, struct job *job, const struct core_request *request, int64_t now_us,
-                        struct core_verdict *verdict)
+static void submit_join(struct core *core, struct job *job, const struct core_request *request,
+                        int64_t now_us, struct core_verdict *verdict)
 {
     bool queued = job->state == JOB_QUEUED;
 
@@ -377,6 +377,7 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
         .hold_us = hold_us > now_us ? hold_us - now_us : 0,
         .next_us = limiter_forecast_us(&core->limiter, now_us) - now_us,
         .stuck_us = queue_count(&core->queue) > 0 && !core->paused && idle_us > 0 ? idle_us : 0,
+        .window_us = core->config.limiter.window_us,
         .interval_us = core->interval_us,
         .unexpected_total = core->limiter.unexpected_total,
     };

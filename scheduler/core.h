@@ -1,8 +1,9 @@
-/* core.h - the scheduler's mind for one lane: who waits, in which order, what may be sent when, who must be told.
+/* core.h - the scheduler's mind for one lane: who waits, in which order, what may be sent when, who must be
+ * told.
  *
  * Pure: it only answers what to do and when to ask again; the shell moves the bytes. Every `now_us` is of the
- * same monotonic clock and never goes back. Each submitted request gets exactly one end: a waiter of a job that
- * core_fetched() gives, or one that core_expire() or core_cancel() gives. */
+ * same monotonic clock and never goes back. Each submitted request gets exactly one end: a waiter of a job
+ * that core_fetched() gives, or one that core_expire() or core_cancel() gives. */
 #ifndef SLUICE_CORE_H
 #define SLUICE_CORE_H
 
@@ -18,13 +19,13 @@ struct core;
 struct core_config {
     struct limiter_config limiter;
     const struct queue_policy *policy;
-    unsigned queue_max;     /* jobs in the queue (QUEUE_MAX_SIZE) */
-    unsigned waiters_max;   /* requests altogether */
-    unsigned flight_max;    /* attempts with the fetcher, 1..FLIGHT_MAX */
-    int64_t lead_us;        /* grants are handed over so much before their time */
-    int64_t lease_us;       /* and may be sent until so much after it */
-    int64_t give_up_us;     /* after which a send of another epoch counts as ended */
-    uint64_t attempt_base;  /* attempts are numbered from here; differs from epoch to epoch */
+    unsigned queue_max;                  /* jobs in the queue (QUEUE_MAX_SIZE) */
+    unsigned waiters_max;                /* requests altogether */
+    unsigned flight_max;                 /* attempts with the fetcher, 1..FLIGHT_MAX */
+    int64_t lead_us;                     /* grants are handed over so much before their time */
+    int64_t lease_us;                    /* and may be sent until so much after it */
+    int64_t give_up_us;                  /* after which a send of another epoch counts as ended */
+    uint64_t attempt_base;               /* attempts are numbered from here; differs from epoch to epoch */
     void (*free_payload)(void *payload); /* may be NULL */
     void (*free_mine)(void *mine);       /* only used by core_free(); may be NULL */
 };
@@ -72,11 +73,12 @@ enum core_breaker { CORE_BREAKER_CLOSED, CORE_BREAKER_OPEN, CORE_BREAKER_HALF_OP
 struct core_view {
     unsigned queued, waiters, in_flight;
     bool fetcher_ready;
-    int64_t d_us, g_us;      /* g_us 0 while unknown */
-    int64_t hold_us;         /* lasts so much longer */
-    int64_t next_us;         /* time until a send is allowed, as forecast */
-    int64_t stuck_us;        /* work waits and could be sent, but nothing has moved for so long */
-    int64_t interval_us;     /* measured between slots while work waited */
+    int64_t d_us, g_us;  /* g_us 0 while unknown */
+    int64_t hold_us;     /* lasts so much longer */
+    int64_t next_us;     /* time until a send is allowed, as forecast */
+    int64_t stuck_us;    /* work waits and could be sent, but nothing has moved for so long */
+    int64_t window_us;   /* T in force */
+    int64_t interval_us; /* measured between slots while work waited */
     uint64_t unexpected_total;
 };
 
@@ -96,14 +98,17 @@ int64_t core_sent(struct core *core, uint64_t attempt, int64_t sent_us);
 
 /* The attempt has ended. Gives the job when that is an end for it too: answer its waiters (job_shift()), then
  * core_retire() it. NULL when the job waits again, or the attempt is unknown. */
-struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_outcome *outcome, int64_t now_us);
-void core_retire(struct core *core, struct job *job); /* takes it, its payload and what waiters it still has */
+struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_outcome *outcome,
+                         int64_t now_us);
+void core_retire(struct core *core,
+                 struct job *job); /* takes it, its payload and what waiters it still has */
 
 /* The next attempt that the fetcher should give back if it has not been sent; 0 when there is none. */
 uint64_t core_recall(struct core *core);
 
-/* Gives the next waiter that is to be told `waiter->reason` and `waiter->retry_after_us`, NULL when there is none:
- * deadline passed, hold too long, breaker opened, gateway gone. Ask until it says NULL; waiter_free() each. */
+/* Gives the next waiter that is to be told `waiter->reason` and `waiter->retry_after_us`, NULL when there is
+ * none: deadline passed, hold too long, breaker opened, gateway gone. Ask until it says NULL; waiter_free()
+ * each. */
 struct waiter *core_expire(struct core *core, int64_t now_us);
 
 /* The client has left. Gives its waiter (waiter_free() it); NULL when it is not here (any more). */
@@ -111,13 +116,15 @@ struct waiter *core_cancel(struct core *core, struct waiter_id id);
 /* The same for all waiters of a gateway; core_expire() gives them, with REASON_CANCELLED. */
 void core_gateway_lost(struct core *core, uint64_t gateway);
 
-/* A fetcher can take grants: with that many credits; in_flight requests of an earlier epoch have no answer yet,
- * the last of them sent at last_sent_us. */
-void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_us, unsigned in_flight, int64_t now_us);
+/* A fetcher can take grants: with that many credits; in_flight requests of an earlier epoch have no answer
+ * yet, the last of them sent at last_sent_us. */
+void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_us, unsigned in_flight,
+                        int64_t now_us);
 /* The fetcher is gone: what it held waits again at its old place. */
 void core_fetcher_lost(struct core *core, int64_t now_us);
 
-/* Open: those in the queue are dismissed, arrivals refused, until `until_us`; from then on one probe at a time. */
+/* Open: those in the queue are dismissed, arrivals refused, until `until_us`; from then on one probe at a
+ * time. */
 void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, int64_t now_us);
 /* The provider asks to wait. Those who cannot are dismissed; grants that are not sent yet are recalled. */
 void core_hold(struct core *core, int64_t until_us, int64_t now_us);

@@ -25,6 +25,13 @@ static int64_t allowed_us(const struct core *core, int64_t now_us)
     return limiter_next_us(&core->limiter, now_us);
 }
 
+/* How long before its time a grant is handed over. Not to a breaker that is not closed: it judges on receipt.
+ */
+static int64_t lead_us(const struct core *core)
+{
+    return core->breaker_state == CORE_BREAKER_CLOSED ? core->config.lead_us : 0;
+}
+
 static void measure_interval(struct core *core, int64_t earliest_us)
 {
     int64_t gap_us = earliest_us - core->last_earliest_us;
@@ -79,10 +86,12 @@ bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
         int64_t earliest_us = allowed_us(core, now_us);
         struct job *job = queue_peek(&core->queue);
 
-        if (earliest_us == LIMITER_NEVER || earliest_us - core->config.lead_us > now_us)
+        if (earliest_us == LIMITER_NEVER || earliest_us - lead_us(core) > now_us)
             return false;
-        /* No slot for the dead: those whose deadline comes before their slot leave, and the next one has it. */
-        if (!core_dismiss_of(core, job, earliest_us, REASON_DEADLINE_PASSED, 0) || queue_peek(&core->queue) != job)
+        /* No slot for the dead: those whose deadline comes before their slot leave, and the next one has it.
+         */
+        if (!core_dismiss_of(core, job, earliest_us, REASON_DEADLINE_PASSED, 0) ||
+            queue_peek(&core->queue) != job)
             continue;
         queue_remove(&core->queue, job);
         launch(core, job, earliest_us, now_us, grant);
@@ -168,7 +177,8 @@ static void settle_foreign(struct core *core, int64_t now_us)
     }
 }
 
-struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_outcome *outcome, int64_t now_us)
+struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_outcome *outcome,
+                         int64_t now_us)
 {
     struct flight *flight = flight_find(&core->flights, attempt);
     struct job *job;
@@ -181,9 +191,11 @@ struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_
     job = flight->job;
     flight_remove(&core->flights, flight);
     core->progress_us = now_us;
-    again = outcome->kind == FETCH_LIMITED || (outcome->kind == FETCH_UNSENT && outcome->reason == REASON_NONE);
+    again =
+        outcome->kind == FETCH_LIMITED || (outcome->kind == FETCH_UNSENT && outcome->reason == REASON_NONE);
     job = again ? requeue(core, job) : finish(core, job);
-    settle(core, attempt, outcome, now_us); /* after the requeue: a hold dismisses who cannot wait for its end */
+    settle(core, attempt, outcome,
+           now_us); /* after the requeue: a hold dismisses who cannot wait for its end */
     return job;
 }
 
@@ -200,7 +212,8 @@ uint64_t core_recall(struct core *core)
     return 0;
 }
 
-void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_us, unsigned in_flight, int64_t now_us)
+void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_us, unsigned in_flight,
+                        int64_t now_us)
 {
     core->fetcher_ready = true;
     core->credits = credits;
@@ -290,7 +303,7 @@ int64_t core_next_wakeup(const struct core *core, int64_t now_us)
     if (dispatch_open(core)) {
         next_us = allowed_us(core, now_us);
         if (next_us != LIMITER_NEVER)
-            wakeup_us = earlier(wakeup_us, next_us - core->config.lead_us);
+            wakeup_us = earlier(wakeup_us, next_us - lead_us(core));
     }
     for (unsigned i = 0; i < core->flights.count; i++) {
         if (!core->flights.table[i].job)

@@ -1,4 +1,5 @@
-/* flight.h - the attempts that the fetcher holds: granted, or sent and not yet ended. A small bounded table. */
+/* flight.h - the attempts that the fetcher holds: granted, or sent and not yet ended. A small bounded table.
+ */
 #ifndef SLUICE_FLIGHT_H
 #define SLUICE_FLIGHT_H
 
@@ -7,10 +8,10 @@
 #define FLIGHT_MAX 128
 
 struct flight {
-    uint64_t attempt; /* 0: unused */
-    struct job *job;  /* NULL: of an earlier scheduler's epoch, its job is not ours */
+    uint64_t attempt;               /* 0: unused */
+    struct job *job;                /* NULL: of an earlier scheduler's epoch, its job is not ours */
     int64_t earliest_us, latest_us; /* of another epoch: latest is when it is given up */
-    int64_t sent_us; /* 0: not known to be sent */
+    int64_t sent_us;                /* 0: not known to be sent */
     bool recalled; /* to be given back if it has not been sent: nobody waits for it, or a hold has come */
     bool aborted;  /* the fetcher has been told so */
 };

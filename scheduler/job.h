@@ -36,11 +36,11 @@ struct waiter {
 struct job {
     struct order_node place; /* key: the policy's; seq: the order of coming, kept for life */
     uint8_t key[JOB_KEY_BYTES];
-    struct waiter *waiters;   /* utlist: prev of the first is the last */
-    void *payload;            /* the shell's */
-    uint64_t attempt;         /* in flight: the attempt */
-    int64_t arrival_us;       /* of its oldest waiter, at its submission */
-    int64_t granted_us;       /* last dispatch */
+    struct waiter *waiters; /* utlist: prev of the first is the last */
+    void *payload;          /* the shell's */
+    uint64_t attempt;       /* in flight: the attempt */
+    int64_t arrival_us;     /* of its oldest waiter, at its submission */
+    int64_t granted_us;     /* last dispatch */
     uint32_t waiter_count;
     uint16_t attempts; /* made so far */
     uint8_t state;     /* enum job_state */
@@ -58,7 +58,8 @@ void job_add(struct job *job, struct waiter *waiter);
 /* Gives the waiter back. */
 void job_drop(struct job *job, struct waiter *waiter);
 
-/* Gives the first of its waiters; NULL when there is none (left). For the end of the job: its priority stays. */
+/* Gives the first of its waiters; NULL when there is none (left). For the end of the job: its priority stays.
+ */
 struct waiter *job_shift(struct job *job);
 void waiter_free(struct waiter *waiter); /* not what is mine; takes NULL */
 

@@ -4,9 +4,9 @@
 #include <errno.h>
 
 #define PPM          1000000
-#define SLEW_PPM     500     /* two clocks that NTP steers may differ by so much */
-#define DOUBT_DECAY  500     /* answers in which doubt falls by the factor e */
-#define DOUBT_G_GAIN 4       /* in full doubt G is five times what it was */
+#define SLEW_PPM     500 /* two clocks that NTP steers may differ by so much */
+#define DOUBT_DECAY  500 /* answers in which doubt falls by the factor e */
+#define DOUBT_G_GAIN 4   /* in full doubt G is five times what it was */
 
 static const char *const mode_names[] = {
     [LIMITER_ADAPTIVE] = "adaptive",
@@ -35,7 +35,8 @@ void limiter_init(struct limiter *limiter, const struct limiter_config *config, 
     *limiter = (struct limiter){.config = *config, .hold_us = INT64_MIN, .doubted_us = INT64_MIN};
     roundtrip_init(&limiter->roundtrip);
     for (unsigned i = 0; i < config->burst; i++)
-        limiter->permits[limiter->permit_count++] = (struct permit){.state = PERMIT_BOUND, .bound_us = now_us};
+        limiter->permits[limiter->permit_count++] =
+            (struct permit){.state = PERMIT_BOUND, .bound_us = now_us};
 }
 
 int64_t limiter_d_us(const struct limiter *limiter)
@@ -48,7 +49,8 @@ int64_t limiter_d_us(const struct limiter *limiter)
 /* The longest round trip that is still plausible. */
 static int64_t ceiling_us(const struct limiter *limiter)
 {
-    return limiter->config.mode == LIMITER_ADAPTIVE ? roundtrip_ceiling_us(&limiter->roundtrip) : LIMITER_NEVER;
+    return limiter->config.mode == LIMITER_ADAPTIVE ? roundtrip_ceiling_us(&limiter->roundtrip)
+                                                    : LIMITER_NEVER;
 }
 
 int64_t limiter_g_us(const struct limiter *limiter)
@@ -74,7 +76,8 @@ int64_t limiter_span_us(const struct limiter *limiter)
 }
 
 /* When an unanswered permit is released, seen from time `at`. With d and R confident, a request whose answer
- * is not overdue has arrived by s + G. Once the answer is overdue, s + R has been no bound, so s + G is none. */
+ * is not overdue has arrived by s + G. Once the answer is overdue, s + R has been no bound, so s + G is none.
+ */
 static int64_t release_unanswered(const struct limiter *limiter, const struct permit *permit, int64_t at_us)
 {
     int64_t release_us, ceiling;
@@ -137,15 +140,14 @@ static int64_t nth_release(const struct limiter *limiter, int64_t at_us,
     return count < burst ? at_us : latest[burst - 1];
 }
 
-static int64_t next_us(const struct limiter *limiter, int64_t at_us,
-                       int64_t (*release_of)(const struct limiter *, const struct permit *, int64_t))
+int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us)
 {
-    if (limiter->hold_us > at_us)
-        at_us = limiter->hold_us;
+    int64_t at_us = limiter->hold_us > now_us ? limiter->hold_us : now_us;
+
     /* An answer that is not overdue now may be so at the time that was found: look again from there. Each
      * round finds another permit to be overdue, or ends. */
     for (;;) {
-        int64_t release_us = nth_release(limiter, at_us, release_of);
+        int64_t release_us = nth_release(limiter, at_us, release);
 
         if (release_us == at_us || release_us == LIMITER_NEVER)
             return release_us;
@@ -153,14 +155,11 @@ static int64_t next_us(const struct limiter *limiter, int64_t at_us,
     }
 }
 
-int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us)
-{
-    return next_us(limiter, now_us, release);
-}
-
 int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us)
 {
-    return next_us(limiter, now_us, release_forecast);
+    int64_t release_us = nth_release(limiter, now_us, release_forecast);
+
+    return limiter->hold_us > release_us ? limiter->hold_us : release_us;
 }
 
 static struct permit *permit_find(struct limiter *limiter, uint64_t attempt)

@@ -7,8 +7,8 @@
  *   unanswered, adaptive            u = s + G with G = R - d, as long as its answer is not overdue (s + R)
  *   unanswered, strict              not yet
  * A send is allowed when fewer than N permits have u + T + margin > now and no hold is on. (fixed: s + T +
- * guard, nothing is learnt.) u leaves out the shortest way to the provider, which the next request must travel
- * too: what counts is the distance of two arrivals. */
+ * guard, nothing is learnt.) u leaves out the shortest way to the provider, which the next request must
+ * travel too: what counts is the distance of two arrivals. */
 #ifndef SLUICE_LIMITER_H
 #define SLUICE_LIMITER_H
 
@@ -46,9 +46,9 @@ struct limiter {
     struct roundtrip roundtrip;
     unsigned permit_count;
     struct permit permits[LIMITER_PERMITS_MAX];
-    int64_t hold_us;       /* no send before */
-    int64_t doubt_ppm;     /* 0: the bounds are trusted; 1 000 000: not at all */
-    int64_t doubted_us;    /* rejections of requests sent before this tell nothing new */
+    int64_t hold_us;           /* no send before */
+    int64_t doubt_ppm;         /* 0: the bounds are trusted; 1 000 000: not at all */
+    int64_t doubted_us;        /* rejections of requests sent before this tell nothing new */
     uint64_t unexpected_total; /* rejections that should not have been */
 };
 

@@ -1,5 +1,5 @@
-/* core_test.c - what the scheduler decides: admission, coalescing, order, ends. Every request must get exactly
- * one end, and every payload and every `mine` be released (AddressSanitizer watches). */
+/* core_test.c - what the scheduler decides: admission, coalescing, order, ends. Every request must get
+ * exactly one end, and every payload and every `mine` be released (AddressSanitizer watches). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,8 @@ struct stage {
 };
 
 static const struct core_config plain = {
-    .limiter = {.mode = LIMITER_STRICT, .window_us = T, .burst = 1, .clock_step_us = MS, .hold_max_us = 300 * T},
+    .limiter =
+        {.mode = LIMITER_STRICT, .window_us = T, .burst = 1, .clock_step_us = MS, .hold_max_us = 300 * T},
     .policy = &queue_policy_fifo,
     .queue_max = 3,
     .waiters_max = 8,
@@ -45,8 +46,8 @@ static struct stage stage_open(const struct core_config *config)
 }
 
 /* Submits request `id` for the key that the letter names. */
-static struct core_verdict submit_as(struct stage *stage, uint64_t id, char key, unsigned priority, int64_t patience_us,
-                                     bool again)
+static struct core_verdict submit_as(struct stage *stage, uint64_t id, char key, unsigned priority,
+                                     int64_t patience_us, bool again)
 {
     struct core_request request = {.id = {.gateway = GATE, .request = id},
                                    .priority = (uint8_t)priority,
@@ -109,8 +110,8 @@ static const char *retire(struct stage *stage, struct job *job)
     return line;
 }
 
-static const char *answer_with(struct stage *stage, uint64_t attempt, enum fetch_outcome kind, enum reason reason,
-                               int64_t hold_us)
+static const char *answer_with(struct stage *stage, uint64_t attempt, enum fetch_outcome kind,
+                               enum reason reason, int64_t hold_us)
 {
     struct core_outcome outcome = {.kind = kind,
                                    .reason = reason,
@@ -252,7 +253,8 @@ static void refuses_what_has_no_place(void **state)
     assert_int_equal(verdict.reason, REASON_QUEUE_FULL);
     assert_int_equal(verdict.position, 4);
     assert_int_equal(submit(&stage, 5, 'b').answer, CORE_JOINED); /* needs no place in the queue */
-    assert_int_equal(submit_as(&stage, 6, 'y', 10, 60 * T, true).answer, CORE_QUEUED); /* was admitted before */
+    assert_int_equal(submit_as(&stage, 6, 'y', 10, 60 * T, true).answer,
+                     CORE_QUEUED); /* was admitted before */
     submit(&stage, 7, 'b');
     submit(&stage, 8, 'b');
     submit(&stage, 9, 'b');

@@ -6,10 +6,11 @@
 
 #include <cmocka.h>
 
-#define S 1000000LL
+#define S   1000000LL
 #define NOW (1700000000LL * S)
 
-/* Policy: 60 s fresh, 3600 s stale, but where the row says otherwise. fresh and stale in seconds after now. */
+/* Policy: 60 s fresh, 3600 s stale, but where the row says otherwise. fresh and stale in seconds after now.
+ */
 static const struct {
     const char *name;
     unsigned status;
@@ -35,14 +36,16 @@ static const struct {
     {"and not even that", 200, "max-age=0, must-revalidate", "", 60, 3600, false, 0, 0},
     {"garbage means stale now", 200, "max-age=soon", "", 60, 3600, true, 0, 3600},
     {"a negative one too", 200, "max-age=-1", "", 60, 3600, true, 0, 3600},
-    {"an endless one is 68 years", 200, "max-age=99999999999999999999", "", 60, 0, true, 2147483648, 2147483648},
+    {"an endless one is 68 years", 200, "max-age=99999999999999999999", "", 60, 0, true, 2147483648,
+     2147483648},
     {"max-age without a value", 200, "max-age", "", 60, 3600, true, 0, 3600},
     {"must-revalidate", 200, "must-revalidate", "", 60, 3600, true, 60, 60},
     {"proxy-revalidate", 200, "Proxy-Revalidate", "", 60, 3600, true, 60, 60},
     {"no-store", 200, "No-Store", "", 60, 3600, false, 0, 0},
     {"no-store beats max-age", 200, "max-age=100, no-store", "", 60, 3600, false, 0, 0},
     {"private", 200, "private", "", 60, 3600, false, 0, 0},
-    {"private for some fields: the careful reading", 200, "private=\"Set-Cookie, X\"", "", 60, 3600, false, 0, 0},
+    {"private for some fields: the careful reading", 200, "private=\"Set-Cookie, X\"", "", 60, 3600, false, 0,
+     0},
     {"no-cache", 200, "no-cache", "", 60, 3600, false, 0, 0},
     {"a quoted comma separates nothing", 200, "x=\"a, no-store\", max-age=5", "", 60, 3600, true, 5, 3605},
     {"nor an escaped quote", 200, "x=\"a\\\", no-store\", max-age=5", "", 60, 3600, true, 5, 3605},

@@ -169,7 +169,8 @@ static void a_rejection_shakes_the_bounds_for_a_while(void **state)
     assert_int_equal(limiter_d_us(&limiter), d_us);
 }
 
-/* A round trip of 3 T that hardly varies: the next is sent before the answer, but not when that is overdue. */
+/* A round trip of 3 T that hardly varies: the next is sent before the answer, but not when that is overdue.
+ */
 static void sends_ahead_of_answers_only_while_they_are_not_overdue(void **state)
 {
     struct limiter limiter;

@@ -1,4 +1,5 @@
-/* queue_test.c - who leaves the queue when. A story is a line of words: "b5" is job b of priority 5 that comes,
+/* queue_test.c - who leaves the queue when. A story is a line of words: "b5" is job b of priority 5 that
+ * comes,
  * "-b" one that is removed, "b2!" a new priority for b, ">" a pop, "=priority" a switch of the policy. */
 #include <errno.h>
 #include <setjmp.h>

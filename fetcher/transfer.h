@@ -1,0 +1,80 @@
+/* transfer.h - one request to the provider over libcurl's multi interface in the libevent loop. The only file
+ * that knows libcurl.
+ *
+ * HTTP/1.1, http and https only; kept connections are used again; redirects are not followed; the
+ * environment's proxies are ignored; nothing is decoded. A transfer is prepared first and started later, so
+ * that its set-up costs nothing at the moment of sending. A request is written at most once: libcurl would
+ * silently send it again when a kept connection turns out to be dead, which is prevented and has its own end
+ * (UPSTREAM_RESEND). */
+#ifndef SLUICE_TRANSFER_H
+#define SLUICE_TRANSFER_H
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "fetcher/upstream.h"
+
+#define TRANSFER_CONNECT_US                                                                                  \
+    5000000LL                      /* for name, connection and TLS together, or the total if that is less */
+#define TRANSFER_HEAD_BYTES  65536 /* of all heads of one answer, interim ones included */
+#define TRANSFER_CONNECTIONS 16    /* kept open at most */
+
+struct transfers; /* all that go through one pool of connections */
+struct transfer;
+
+struct transfers_config {
+    const char *user_agent;   /* borrowed till return */
+    int64_t total_timeout_us; /* of one transfer, from its start; rounded up to milliseconds */
+    size_t body_max_bytes;
+};
+
+struct transfer_request {
+    const char *url; /* all borrowed till return */
+    bool head;       /* HEAD instead of GET */
+    struct text client_id, request_id;
+    struct text traceparent; /* empty: none */
+};
+
+/* What is known at the end; borrows from the transfer. */
+struct transfer_result {
+    enum upstream_end end;
+    const struct upstream_head *head;
+    struct text body;
+    int64_t sent_at_us;  /* just before the write; 0: never written */
+    int64_t first_at_us; /* the answer's first byte had come by then; 0: none came */
+    int64_t ended_at_us;
+    unsigned connects;  /* connections opened for it */
+    const char *detail; /* what libcurl says of a failure, or "" */
+};
+
+struct transfer_handlers {
+    /* The connection is there, and the request is about to be written: may it be? Called within libcurl: must
+     * neither start nor free a transfer. */
+    bool (*may_send)(void *arg, int64_t now_us);
+    /* It has been written, at that time. Called just afterwards; may be the last thing before ended(). */
+    void (*sent)(void *arg, int64_t sent_at_us);
+    /* It is over; never called from transfer_start(). The transfer is still yours to free, here or later. */
+    void (*ended)(void *arg, const struct transfer_result *result);
+};
+
+/* NULL when out of memory. */
+struct transfers *transfers_new(struct event_base *base, const struct transfers_config *config);
+/* Closes all connections; free the transfers first. Takes NULL. */
+void transfers_free(struct transfers *transfers);
+
+/* Prepares a transfer; handlers are borrowed for ever. NULL when out of memory, or when a value cannot be
+ * sent in a header field. */
+struct transfer *transfer_new(struct transfers *transfers, const struct transfer_request *request,
+                              const struct transfer_handlers *handlers, void *arg);
+
+/* Sends it now: over a kept connection it has been written, and sent() been called, when this returns. 0, or
+ * -ENOMEM: nothing has happened or will. */
+int transfer_start(struct transfer *transfer);
+
+/* Whether the request has been written, or is just being. */
+bool transfer_is_sent(const struct transfer *transfer);
+
+/* Ends it, whatever it does, without calling anything. Takes NULL. */
+void transfer_free(struct transfer *transfer);
+
+#endif

@@ -1,0 +1,16 @@
+/* gateway.h - the process that faces the clients: it answers from the cache, or submits to the scheduler and
+ * waits. It decides neither order nor rate, and writes no cache. */
+#ifndef SLUICE_GATEWAY_H
+#define SLUICE_GATEWAY_H
+
+#include "common/config.h"
+#include "common/loop.h"
+
+struct gateway;
+
+/* Listens, connects and says READY. Borrows both until gateway_free(). NULL when it cannot; it has logged
+ * why. */
+struct gateway *gateway_new(struct loop *loop, const struct config *config);
+void gateway_free(struct gateway *gateway); /* takes NULL; cuts what is open */
+
+#endif

@@ -1,0 +1,381 @@
+/* proxy.c - see proxy.h. A cache hit is the beaten track: one look-up, one reply, nothing allocated. */
+#include "gateway/proxy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gateway/caller.h"
+#include "gateway/pending.h"
+
+#define METHOD "GET" /* also for HEAD, which differs only in what httpd leaves out */
+
+/* A request that waits. */
+struct waiter {
+    struct pending_request pending; /* the first member: a pending_request of ours is a waiter */
+    struct asked asked;
+    struct bus_body *body; /* the encoded `request`, for the fetcher's eyes */
+    unsigned priority;
+    char client[RENDER_ID_BYTES];
+    char request_id[CALLER_REQUEST_ID_BYTES];
+};
+
+struct proxy {
+    struct proxy_config config;
+    struct pending *pending;
+    struct message_codec *codec;
+    struct bus_socket *link;
+    uint64_t peer;     /* 0 while the scheduler is away */
+    uint64_t drawn;    /* request ids so far */
+    uint64_t *cancels; /* ids whose cancel found no credit */
+    uint32_t cancel_count;
+};
+
+struct proxy *proxy_new(const struct proxy_config *config)
+{
+    struct proxy *proxy = calloc(1, sizeof(*proxy));
+
+    if (!proxy)
+        return NULL;
+    proxy->config = *config;
+    proxy->pending = pending_new(config->waiters_max);
+    proxy->codec = message_codec_new();
+    proxy->cancels = calloc(config->waiters_max, sizeof(proxy->cancels[0]));
+    if (!proxy->pending || !proxy->codec || !proxy->cancels) {
+        proxy_free(proxy);
+        return NULL;
+    }
+    return proxy;
+}
+
+static struct waiter *waiter_of(struct pending_request *request)
+{
+    return (struct waiter *)request;
+}
+
+/* Takes the waiter out of the table; its `asked` is good until waiter_free(). */
+static void waiter_free(struct waiter *waiter)
+{
+    bus_body_free(waiter->body);
+    free(waiter);
+}
+
+void proxy_free(struct proxy *proxy)
+{
+    struct pending_request *oldest;
+
+    if (!proxy)
+        return;
+    while (proxy->pending && (oldest = pending_oldest(proxy->pending)) != NULL) {
+        pending_remove(proxy->pending, oldest);
+        waiter_free(waiter_of(oldest));
+    }
+    pending_free(proxy->pending);
+    message_codec_free(proxy->codec);
+    free(proxy->cancels);
+    free(proxy);
+}
+
+/* Unique within the epoch (splitmix64 is a bijection), and not to be guessed from another one at a glance. */
+struct text proxy_draw_id(struct proxy *proxy, char digits[RENDER_ID_BYTES])
+{
+    uint64_t number = proxy->config.epoch + ++proxy->drawn * 0x9e3779b97f4a7c15U;
+
+    number = (number ^ number >> 30) * 0xbf58476d1ce4e5b9U;
+    number = (number ^ number >> 27) * 0x94d049bb133111ebU;
+    render_hex(number ^ number >> 31, digits);
+    return (struct text){.at = digits, .bytes = RENDER_ID_BYTES};
+}
+
+/* What the fetcher is to send. NULL when out of memory. */
+static struct bus_body *body_new(struct proxy *proxy, const struct lane_call *call,
+                                 const struct caller *caller)
+{
+    struct message message = {.type = MESSAGE_TYPE_request};
+    struct text frame;
+
+    message.request.method = text_of(METHOD);
+    message.request.query = (struct text){.at = call->query, .bytes = call->query_bytes};
+    message.request.client_id = caller->client_id;
+    message.request.traceparent = caller->traceparent.at ? caller->traceparent : text_of("");
+    if (message_encode(proxy->codec, &message, &frame) < 0)
+        return NULL;
+    return bus_body_new(frame);
+}
+
+/* A name for the client that says nothing about its id, which may be a secret. */
+static void hash_client(const struct proxy *proxy, struct text client_id, char client[RENDER_ID_BYTES])
+{
+    struct cache_key key;
+    uint64_t number;
+
+    cache_key_make(proxy->config.secret, "client", text_of(""), text_of(""), client_id, &key);
+    memcpy(&number, key.bytes, sizeof(number));
+    render_hex(number, client);
+}
+
+static struct waiter *waiter_new(struct proxy *proxy, const struct asked *asked, const struct lane_call *call,
+                                 const struct caller *caller)
+{
+    struct waiter *waiter = malloc(sizeof(*waiter));
+
+    if (!waiter)
+        return NULL;
+    waiter->body = body_new(proxy, call, caller);
+    if (!waiter->body) {
+        free(waiter);
+        return NULL;
+    }
+    waiter->asked = *asked;
+    waiter->asked.waited = true;
+    memcpy(waiter->request_id, asked->request_id.at, asked->request_id.bytes);
+    waiter->asked.request_id.at = waiter->request_id;
+    waiter->pending.deadline_us = asked->asked_us + proxy->config.timeout_us;
+    waiter->priority = caller->priority;
+    hash_client(proxy, caller->client_id, waiter->client);
+    return waiter;
+}
+
+static void wait_for_scheduler(struct proxy *proxy, const struct asked *asked, const struct lane_call *call,
+                               const struct caller *caller, const struct moment *moment)
+{
+    struct waiter *waiter = waiter_new(proxy, asked, call, caller);
+
+    if (!waiter) {
+        reply_refuse(&proxy->config.desk, asked, REASON_INTERNAL, NULL, moment);
+        return;
+    }
+    if (pending_add(proxy->pending, &waiter->pending) < 0) {
+        waiter_free(waiter);
+        reply_refuse(&proxy->config.desk, asked, REASON_WAITERS_FULL, NULL, moment);
+        return;
+    }
+    metric_add(proxy->config.metrics, METRIC_GATEWAY_MISSES, 1);
+    metric_add(proxy->config.metrics, METRIC_GATEWAY_WAITING, 1);
+    httpd_exchange_set(asked->exchange, waiter);
+    proxy_flush(proxy, moment);
+}
+
+/* Reads and checks everything that the client gave. Answers and returns false when that is not good. */
+static bool understand(struct proxy *proxy, const struct http_request *request, struct asked *asked,
+                       char *room, struct caller *caller, struct lane_call *call)
+{
+    const char *const *names = asked->lane->params;
+    struct param params[CALLER_PARAMS + LANE_PARAMS];
+    struct text values[LANE_PARAMS];
+    const struct lane_refusal *refusal;
+    const char *bad_query = "query", *bad_caller;
+    unsigned count = 0;
+    int query_rc = -EINVAL, caller_rc;
+
+    for (; count < CALLER_PARAMS; count++)
+        params[count] = (struct param){.name = caller_param_names[count]};
+    for (unsigned i = 0; names[i]; i++)
+        params[count++] = (struct param){.name = names[i]};
+    if (request->query.bytes <= PROXY_QUERY_BYTES)
+        query_rc = params_read(request->query, params, count, room, &bad_query);
+    caller_rc = caller_read(request, params, caller, &bad_caller);
+    if (caller->request_id.at)
+        asked->request_id = caller->request_id;
+    if (query_rc < 0 || caller_rc < 0) {
+        reply_malformed(&proxy->config.desk, asked, query_rc < 0 ? bad_query : bad_caller);
+        return false;
+    }
+    for (unsigned i = CALLER_PARAMS; i < count; i++)
+        values[i - CALLER_PARAMS] = params[i].value;
+    refusal = asked->lane->prepare(values, call);
+    if (refusal)
+        reply_as_provider(&proxy->config.desk, asked, refusal);
+    return !refusal;
+}
+
+void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const struct http_request *request,
+                   const struct lane *lane, const struct moment *moment)
+{
+    char drawn[RENDER_ID_BYTES], room[PROXY_QUERY_BYTES];
+    struct asked asked;
+    struct lane_call call;
+    struct caller caller;
+    struct answer found;
+
+    asked.exchange = exchange;
+    asked.lane = lane;
+    asked.request_id = proxy_draw_id(proxy, drawn);
+    asked.asked_us = moment->now_us;
+    asked.waited = false;
+    asked.subject[0] = '\0';
+    metric_add(proxy->config.metrics, METRIC_GATEWAY_REQUESTS, 1);
+    if (!understand(proxy, request, &asked, room, &caller, &call))
+        return;
+    if (!caller.client_id.at)
+        caller.client_id = text_of(proxy->config.client_id);
+    memcpy(asked.subject, call.subject, sizeof(asked.subject));
+    cache_key_make(proxy->config.secret, lane->name, text_of(METHOD),
+                   (struct text){.at = call.query, .bytes = call.query_bytes}, caller.client_id, &asked.key);
+    asked.expired = cache_find(proxy->config.desk.cache, &asked.key, &found) == 0;
+    if (asked.expired && found.fresh_wall_us > moment->wall_us) {
+        reply_fresh(&proxy->config.desk, &asked, &found, moment);
+        return;
+    }
+    cache_release(proxy->config.desk.cache);
+    wait_for_scheduler(proxy, &asked, &call, &caller, moment);
+}
+
+static int send_cancel(struct proxy *proxy, uint64_t id)
+{
+    struct message message = {.type = MESSAGE_TYPE_cancel, .cancel = {.id = id}};
+
+    return proxy->peer ? bus_send(proxy->link, proxy->peer, &message, NULL) : -ENOTCONN;
+}
+
+/* A cancel that finds no credit goes out when there is some: else a slot would be spent on nobody. */
+static void cancel(struct proxy *proxy, const struct waiter *waiter)
+{
+    if (!waiter->pending.submitted || send_cancel(proxy, waiter->pending.id) != -EAGAIN)
+        return;
+    if (proxy->cancel_count < proxy->config.waiters_max)
+        proxy->cancels[proxy->cancel_count++] = waiter->pending.id;
+}
+
+void proxy_gone(struct proxy *proxy, struct httpd_exchange *exchange, const struct moment *moment)
+{
+    struct waiter *waiter = httpd_exchange_get(exchange);
+    struct decision decision;
+
+    (void)moment;
+    if (!waiter)
+        return;
+    pending_remove(proxy->pending, &waiter->pending);
+    cancel(proxy, waiter);
+    decision = reply_decision(&waiter->asked, OUTCOME_GONE, 0);
+    decision.reason = REASON_CANCELLED;
+    proxy->config.desk.decided(proxy->config.desk.arg, &decision);
+    waiter_free(waiter);
+}
+
+static int submit(struct proxy *proxy, const struct waiter *waiter, int64_t now_us)
+{
+    const struct asked *asked = &waiter->asked;
+    int64_t remain_us = waiter->pending.deadline_us - now_us;
+    struct message message = {.type = MESSAGE_TYPE_submit};
+    struct message_submit *body = &message.submit;
+
+    body->id = waiter->pending.id;
+    body->request = asked->request_id;
+    body->lane = text_of(asked->lane->name);
+    body->key = (struct text){.at = (const char *)asked->key.bytes, .bytes = sizeof(asked->key.bytes)};
+    body->client = (struct text){.at = waiter->client, .bytes = sizeof(waiter->client)};
+    body->priority = waiter->priority;
+    body->remain_us = remain_us > 0 ? remain_us : 0;
+    body->age_us = now_us - asked->asked_us;
+    body->again = waiter->pending.again ? 1 : 0;
+    return bus_send(proxy->link, proxy->peer, &message, waiter->body);
+}
+
+void proxy_flush(struct proxy *proxy, const struct moment *moment)
+{
+    struct pending_request *next;
+    int rc = 0;
+
+    while (proxy->cancel_count > 0 && rc == 0) {
+        rc = send_cancel(proxy, proxy->cancels[proxy->cancel_count - 1]);
+        if (rc == 0)
+            proxy->cancel_count--;
+    }
+    while (rc == 0 && proxy->peer && (next = pending_unsubmitted(proxy->pending)) != NULL) {
+        rc = submit(proxy, waiter_of(next), moment->now_us);
+        if (rc == 0) {
+            pending_submit(proxy->pending);
+        } else if (rc != -EAGAIN && rc != -ENOTCONN) {
+            pending_remove(proxy->pending, next);
+            reply_refuse(&proxy->config.desk, &waiter_of(next)->asked, REASON_INTERNAL, NULL, moment);
+            waiter_free(waiter_of(next));
+            rc = 0;
+        }
+    }
+}
+
+void proxy_up(struct proxy *proxy, struct bus_socket *link, uint64_t peer, const struct moment *moment)
+{
+    proxy->link = link;
+    proxy->peer = peer;
+    proxy_flush(proxy, moment);
+}
+
+void proxy_down(struct proxy *proxy)
+{
+    proxy->peer = 0;
+    proxy->cancel_count = 0; /* who has forgotten us has forgotten them */
+    pending_unsubmit_all(proxy->pending);
+}
+
+/* Takes the waiter of that id out of the table; NULL when it is not there (any more): its client has left, or
+ * its deadline has passed, while the scheduler's word was on its way. */
+static struct waiter *take(struct proxy *proxy, uint64_t id)
+{
+    struct pending_request *request = pending_find(proxy->pending, id);
+
+    if (request)
+        pending_remove(proxy->pending, request);
+    return request ? waiter_of(request) : NULL;
+}
+
+void proxy_message(struct proxy *proxy, const struct message *message, struct bus_body *body,
+                   const struct moment *moment)
+{
+    struct waiter *waiter;
+
+    if (message->type == MESSAGE_TYPE_result) {
+        waiter = take(proxy, message->result.id);
+        if (waiter)
+            reply_result(&proxy->config.desk, &waiter->asked, &message->result, bus_body_text(body), moment);
+    } else if (message->type == MESSAGE_TYPE_rejected) {
+        waiter = take(proxy, message->rejected.id);
+        if (waiter)
+            reply_refuse(&proxy->config.desk, &waiter->asked, reason_find(message->rejected.reason),
+                         &message->rejected, moment);
+    } else {
+        return;
+    }
+    if (waiter)
+        waiter_free(waiter);
+}
+
+/* The scheduler's own word at the deadline is awaited a little longer: it knows the reason better. */
+static int64_t due_us(const struct pending_request *request)
+{
+    return request->deadline_us + (request->submitted ? PROXY_OVERDUE_US : 0);
+}
+
+int64_t proxy_due_us(const struct proxy *proxy)
+{
+    const struct pending_request *next = pending_next_due(proxy->pending);
+
+    return next ? due_us(next) : INT64_MAX;
+}
+
+void proxy_expire(struct proxy *proxy, const struct moment *moment)
+{
+    struct pending_request *next;
+
+    while ((next = pending_next_due(proxy->pending)) != NULL && due_us(next) <= moment->now_us) {
+        struct waiter *waiter = waiter_of(next);
+        enum reason reason = proxy->peer ? REASON_DEADLINE_PASSED : REASON_SCHEDULER_GONE;
+
+        pending_remove(proxy->pending, next);
+        cancel(proxy, waiter);
+        reply_refuse(&proxy->config.desk, &waiter->asked, reason, NULL, moment);
+        waiter_free(waiter);
+    }
+}
+
+void proxy_refuse_all(struct proxy *proxy, enum reason reason, const struct moment *moment)
+{
+    struct pending_request *oldest;
+
+    while ((oldest = pending_oldest(proxy->pending)) != NULL) {
+        pending_remove(proxy->pending, oldest);
+        cancel(proxy, waiter_of(oldest));
+        reply_refuse(&proxy->config.desk, &waiter_of(oldest)->asked, reason, NULL, moment);
+        waiter_free(waiter_of(oldest));
+    }
+}

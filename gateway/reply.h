@@ -1,0 +1,59 @@
+/* reply.h - answers a request for a provider's answer, in one of the ways there are, and tells of it. Each
+ * function ends the exchange. Reads no clock and writes no log. */
+#ifndef SLUICE_REPLY_H
+#define SLUICE_REPLY_H
+
+#include "common/cache.h"
+#include "common/httpd.h"
+#include "common/message.h"
+#include "gateway/decision.h"
+
+/* Now, by both clocks: deadlines go by the one, freshness by the other. */
+struct moment {
+    int64_t now_us, wall_us;
+};
+
+struct reply_desk {
+    struct cache *cache; /* borrowed */
+    /* The decision borrows until return. */
+    void (*decided)(void *arg, const struct decision *decision);
+    void *arg;
+};
+
+/* What every answer needs to know about its request. */
+struct asked {
+    struct httpd_exchange *exchange;
+    const struct lane *lane;
+    struct cache_key key;
+    struct text request_id;
+    int64_t asked_us;
+    bool expired; /* the cache has an answer that is no longer fresh */
+    bool waited;
+    char subject[LANE_SUBJECT_BYTES];
+};
+
+/* A decision with what is known about its request. */
+struct decision reply_decision(const struct asked *asked, enum outcome outcome, int status);
+
+/* With what cache_find() has just found, and it is fresh. Ends the borrowing from the cache. */
+void reply_fresh(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
+                 const struct moment *moment);
+
+/* With the answer that a `result` brought: stale in its place if it is an error and the cache may help, else
+ * as it is. */
+void reply_result(const struct reply_desk *desk, const struct asked *asked,
+                  const struct message_result *result, struct text record, const struct moment *moment);
+
+/* Stale from the cache if that may stand in, else with a problem document. rejected is what the scheduler
+ * said, or NULL. */
+void reply_refuse(const struct reply_desk *desk, const struct asked *asked, enum reason reason,
+                  const struct message_rejected *rejected, const struct moment *moment);
+
+/* The parameter of that name is malformed. */
+void reply_malformed(const struct reply_desk *desk, const struct asked *asked, const char *name);
+
+/* The provider's own words, so that a client cannot tell the difference and nothing is spent. */
+void reply_as_provider(const struct reply_desk *desk, const struct asked *asked,
+                       const struct lane_refusal *refusal);
+
+#endif

@@ -1,0 +1,16 @@
+# embed.cmake - writes OUTPUT, a C file that holds the FILES (separated by commas) as page_files[] of page.h.
+string(REPLACE "," ";" files "${FILES}")
+set(arrays "")
+set(rows "")
+set(number 0)
+foreach(file ${files})
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "(................................................................................)" "\\1\n" bytes "${bytes}")
+  string(APPEND arrays "static const unsigned char file${number}[] = {\n${bytes}};\n")
+  string(APPEND rows "    {\"${name}\", {(const char *)file${number}, sizeof(file${number})}},\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE ${OUTPUT} "/* Made by embed.cmake from metricsd/page/. */\n#include \"metricsd/page.h\"\n\n${arrays}\n"
+     "const struct page_file page_files[] = {\n${rows}    {NULL, {NULL, 0}},\n};\n")

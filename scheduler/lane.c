@@ -1,0 +1,142 @@
+/* lane.c - see lane.h. */
+#include "scheduler/lane.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/bus.h"
+#include "common/clock.h"
+
+#define LEAD_US       (3 * US_PER_MS) /* a hop takes 0.3 ms; what is handed over cannot be overtaken any more */
+#define LEASE_US      (50 * US_PER_MS) /* a fetcher that is later than this has been stopped */
+#define CLOCK_STEP_US US_PER_MS        /* providers stamp arrivals in milliseconds */
+#define EPOCH_BITS    20               /* attempts stay below 2^53: exact in every JSON reader */
+#define LANE_BITS     4
+
+static void free_body(void *payload)
+{
+    bus_body_free(payload);
+}
+
+int lane_open(struct lane *lane, const char *name, unsigned index, const struct config *config,
+              uint64_t epoch, int64_t now_us)
+{
+    uint64_t base = (epoch & ((1U << EPOCH_BITS) - 1)) << LANE_BITS | index;
+    struct core_config core = {
+        .limiter = {.window_us = config->rate_limit_us,
+                    .burst = (unsigned)config->rate_limit_burst,
+                    .guard_us = config->rate_limit_guard_us,
+                    .clock_step_us = CLOCK_STEP_US,
+                    .hold_max_us = config->hold_max_us},
+        .policy = queue_policy_find(text_of(config->queue_policy)),
+        .queue_max = (unsigned)config->queue_max_size,
+        .waiters_max = (unsigned)config->waiters_max,
+        .flight_max = FLIGHT_MAX,
+        .lead_us = LEAD_US,
+        .lease_us = LEASE_US,
+        .give_up_us = config->external_api_timeout_us + LEASE_US,
+        .attempt_base = base << LANE_ATTEMPT_BITS,
+        .free_payload = free_body,
+        .free_mine = free,
+    };
+
+    *lane =
+        (struct lane){.name = name, .policy = core.policy, .queue_max = core.queue_max, .breaker = "closed"};
+    if (!core.policy || limiter_mode_find(text_of(config->rate_limit_mode), &core.limiter.mode) < 0)
+        return -EINVAL;
+    lane->core = core_new(&core, now_us);
+    return lane->core ? 0 : -ENOMEM;
+}
+
+void lane_close(struct lane *lane)
+{
+    core_free(lane->core);
+    lane->core = NULL;
+}
+
+unsigned lane_index_of(uint64_t attempt)
+{
+    return (unsigned)(attempt >> LANE_ATTEMPT_BITS) & ((1U << LANE_BITS) - 1);
+}
+
+struct ticket *ticket_new(struct text request)
+{
+    size_t bytes = request.bytes < MESSAGE_ID_BYTES ? request.bytes : MESSAGE_ID_BYTES;
+    struct ticket *ticket = malloc(sizeof(*ticket) + bytes);
+
+    if (!ticket)
+        return NULL;
+    ticket->bytes = (uint8_t)bytes;
+    if (bytes > 0)
+        memcpy(ticket->request, request.at, bytes);
+    return ticket;
+}
+
+struct text ticket_text(const struct ticket *ticket)
+{
+    return (struct text){.at = ticket->request, .bytes = ticket->bytes};
+}
+
+static int64_t left_us(int64_t until_us, int64_t now_us)
+{
+    return until_us > now_us ? until_us - now_us : 0;
+}
+
+void lane_state(const struct lane *lane, int64_t now_us, struct message *message)
+{
+    struct core_view view;
+
+    core_look(lane->core, now_us, &view);
+    *message = (struct message){.type = MESSAGE_TYPE_state,
+                                .state = {.lane = text_of(lane->name),
+                                          .policy = text_of(lane->policy->name),
+                                          .queue = view.queued,
+                                          .queue_max = lane->queue_max,
+                                          .fetcher = view.fetcher_ready,
+                                          .stuck_us = view.stuck_us,
+                                          .hold_us = view.hold_us,
+                                          .next_us = view.next_us,
+                                          .breaker = text_of(lane->breaker),
+                                          .failures = lane->breaker_failures,
+                                          .fail_max = lane->breaker_fail_max,
+                                          .breaker_us = left_us(lane->breaker_retry_at_us, now_us)}};
+}
+
+void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metrics)
+{
+    struct core_view view;
+
+    core_look(lane->core, now_us, &view);
+    metric_add(metrics, METRIC_SCHEDULER_QUEUE, view.queued);
+    metric_add(metrics, METRIC_SCHEDULER_WAITERS, view.waiters);
+    metric_set(metrics, METRIC_SCHEDULER_INTERVAL, view.window_us);
+    metric_set(metrics, METRIC_SCHEDULER_BOUND_D, view.d_us);
+    metric_set(metrics, METRIC_SCHEDULER_BOUND_G, view.g_us);
+    metric_set(metrics, METRIC_SCHEDULER_HOLD, view.hold_us);
+    metric_set(metrics, METRIC_SCHEDULER_NEXT, view.next_us);
+}
+
+bool lane_breaker(struct lane *lane, const struct message_breaker *breaker, int64_t now_us)
+{
+    static const struct {
+        const char *name;
+        enum core_breaker state;
+    } states[] = {
+        {"closed", CORE_BREAKER_CLOSED},
+        {"open", CORE_BREAKER_OPEN},
+        {"half_open", CORE_BREAKER_HALF_OPEN},
+    };
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (!text_equal(breaker->state, states[i].name))
+            continue;
+        snprintf(lane->breaker, sizeof(lane->breaker), "%s", states[i].name);
+        lane->breaker_failures = breaker->failures;
+        lane->breaker_fail_max = breaker->fail_max;
+        lane->breaker_retry_at_us = breaker->retry_at_us;
+        core_breaker(lane->core, states[i].state, breaker->retry_at_us, now_us);
+        return true;
+    }
+    return false;
+}

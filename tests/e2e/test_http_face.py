@@ -1,0 +1,464 @@
+"""test_http_face.py - the HTTP face on raw sockets: each oddity gets the right status, and the process lives on.
+
+By default against httpd_echo (from SLUICE_BIN, else build/dev/bin); the tables also run against any server on
+HTTP_FACE_PORT whose HTTP_FACE_PATH (/livez) answers GET with 200.
+"""
+import json
+import os
+import pathlib
+import re
+import select
+import socket
+import struct
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("SLUICE_BIN", ROOT / "build/dev/bin"))
+PATH = os.environ.get("HTTP_FACE_PATH", "/livez")
+FOREIGN = os.environ.get("HTTP_FACE_PORT")
+PATIENCE = 20
+REFUSALS = {400, 408, 413, 414, 417, 431, 501, 505}
+FINE = "fine"  # the face understood it, whatever the handler thinks of method and path
+
+echo_only = pytest.mark.skipif(bool(FOREIGN), reason="needs a path that waits, and the numbers of httpd_echo")
+
+
+class Echo:
+    """httpd_echo with limits of its own, given as its environment."""
+
+    def __init__(self, **options):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("ECHO_", "LISTEN_"))}
+        environment |= {name: str(value) for name, value in options.items()}
+        self.process = subprocess.Popen([BIN / "httpd_echo"], env=environment, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
+        assert select.select([self.process.stdout], [], [], PATIENCE)[0], "httpd_echo does not get ready"
+        line = self.process.stdout.readline().decode()
+        self.port = int(re.fullmatch(r"READY httpd_echo port=(\d+)\n", line).group(1))
+
+    def stats(self):
+        with Peer(self.port) as peer:
+            peer.send(request("/stats"))
+            return json.loads(peer.answer().body)
+
+    def wait_stats(self, condition, seconds=PATIENCE):
+        end = time.monotonic() + seconds
+        while not condition(self.stats()):
+            assert time.monotonic() < end, self.stats()
+
+    def stop(self):
+        self.process.terminate()
+        _, log = self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0, log.decode()
+        assert b"Sanitizer" not in log and b"runtime error" not in log, log.decode()
+
+
+class Answer:
+    def __init__(self, head, body=b""):
+        lines = head.decode("latin-1").split("\r\n")
+        assert re.fullmatch(r"HTTP/1\.1 \d{3} [A-Z][\w ]+", lines[0]), lines[0]
+        self.status = int(lines[0].split()[1])
+        self.fields = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines[1:])}
+        self.body = body
+
+
+class Peer:
+    """One connection, as a client that may do anything."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.held = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data, piece=0):
+        for at in range(0, len(data), piece or len(data) or 1):
+            self.socket.sendall(data[at:at + piece] if piece else data)
+
+    def read(self):
+        data = self.socket.recv(1 << 16)
+        self.held += data
+        return bool(data)
+
+    def answer(self, to="GET"):
+        while b"\r\n\r\n" not in self.held:
+            assert self.read(), f"closed without an answer: {self.held!r}"
+        head, self.held = self.held.split(b"\r\n\r\n", 1)
+        answer = Answer(head)
+        size = 0 if to == "HEAD" or answer.status < 200 else int(answer.fields.get("content-length", 0))
+        while len(self.held) < size:
+            assert self.read(), "the body is cut short"
+        answer.body, self.held = self.held[:size], self.held[size:]
+        return answer
+
+    def ended(self):
+        """Waits for the server's FIN; a reset is an error here, since it can destroy the answer."""
+        while self.read():
+            pass
+        return self.held == b""
+
+    def reset(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+@pytest.fixture(scope="module")
+def echo():
+    server = Echo(ECHO_HEAD_MS=2000)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def port(request):
+    return int(FOREIGN) if FOREIGN else request.getfixturevalue("echo").port
+
+
+@pytest.fixture(autouse=True)
+def still_alive(request):
+    yield
+    if "port" in request.fixturenames:
+        with Peer(request.getfixturevalue("port")) as peer:
+            peer.send(request_bytes())
+            assert peer.answer().status == 200
+
+
+def request_bytes(path=PATH, method="GET", fields=b"", body=b""):
+    return f"{method} {path} HTTP/1.1\r\nHost: a\r\n".encode() + fields + b"\r\n" + body
+
+
+def request(path):
+    return request_bytes(path)
+
+
+LINE = b"GET %s HTTP/1.1\r\n" % PATH.encode()
+HEAD = LINE + b"Host: a\r\n"
+PUT = b"PUT %s HTTP/1.1\r\nHost: a\r\n" % PATH.encode()
+CHUNKED = PUT + b"Transfer-Encoding: chunked\r\n\r\n"
+END = b"\r\n"
+
+TABLE = [
+    ("9112 2.1", "the plain case", HEAD + END, FINE),
+    ("9112 2.2", "one empty line before", END + HEAD + END, FINE),
+    ("9112 2.2", "bare LF everywhere", HEAD.replace(b"\r\n", b"\n") + b"\n", 400),
+    ("9112 2.2", "bare LF after a field", HEAD + b"A: b\n" + END, 400),
+    ("9112 2.2", "bare LF at the end", HEAD + b"\n", 400),
+    ("9112 2.2", "bare CR in a field", HEAD + b"A: b\rc\r\n" + END, 400),
+    ("9112 2.2", "white space before the first field", LINE + b" Host: a\r\n" + END, 400),
+    ("9112 2.3", "HTTP/1.0 without Host", b"GET %s HTTP/1.0\r\n\r\n" % PATH.encode(), FINE),
+    ("9112 2.3", "HTTP/1.2", HEAD.replace(b"1.1", b"1.2") + END, 505),
+    ("9112 2.3", "HTTP/2.0", HEAD.replace(b"1.1", b"2.0") + END, 505),
+    ("9113 3.4", "the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    ("9112 3", "no version", b"GET /\r\nHost: a\r\n\r\n", 400),
+    ("9112 3", "two spaces", HEAD.replace(b"GET ", b"GET  ") + END, 400),
+    ("9112 3", "a tab", HEAD.replace(b"GET ", b"GET\t") + END, 400),
+    ("9112 3", "garbage", b"\x00\x01\x02\x03\r\n\r\n", 400),
+    ("8446 4.1.2", "TLS on a plain port", bytes.fromhex("16030100c8010000c40303") + bytes(194), 400),
+    ("9112 3.1", "a method that is no token", HEAD.replace(b"GET", b"G@T") + END, 400),
+    ("9112 3.1", "a method without end", b"X" * 5000, 501),
+    ("9112 3.2.1", "a fragment", b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("9112 3.2.1", "NUL in the target", b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("3986 2.1", "a broken percent", b"GET /%4 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("3986 2", "no ASCII", b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("9112 3.2.2", "absolute-form", b"GET http://b%s HTTP/1.1\r\nHost: a\r\n\r\n" % PATH.encode(), FINE),
+    ("9110 4.2.4", "a user in the target", b"GET http://u@b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("9112 3.2.3", "CONNECT", b"CONNECT b:80 HTTP/1.1\r\nHost: b:80\r\n\r\n", 501),
+    ("9112 3.2.3", "authority-form", b"GET b:80 HTTP/1.1\r\nHost: b:80\r\n\r\n", 400),
+    ("9112 3.2.4", "asterisk for GET", b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("9112 3.2.4", "asterisk for OPTIONS", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", FINE),
+    ("9112 3.2", "no Host", LINE + END, 400),
+    ("9112 3.2", "Host twice", HEAD + b"Host: a\r\n" + END, 400),
+    ("9112 3.2", "a bad Host", LINE + b"Host: a b\r\n" + END, 400),
+    ("9110 7.2", "an empty Host", LINE + b"Host:\r\n" + END, 400),
+    ("9110 7.2", "a Host with a user", LINE + b"Host: u@a\r\n" + END, 400),
+    ("9110 7.2", "a Host with a bad port", LINE + b"Host: a:99999\r\n" + END, 400),
+    ("9112 5.1", "a space before the colon", HEAD + b"A : b\r\n" + END, 400),
+    ("9110 5.1", "an empty field name", HEAD + b": b\r\n" + END, 400),
+    ("9110 5.1", "a field name that is no token", HEAD + b"A(): b\r\n" + END, 400),
+    ("9110 5.1", "a field name that is no ASCII", HEAD + b"\xc3\xa9: b\r\n" + END, 400),
+    ("9110 5.1", "a field without a colon", HEAD + b"Ab\r\n" + END, 400),
+    ("9112 5.2", "obs-fold", HEAD + b"A: b\r\n c\r\n" + END, 400),
+    ("9112 5.2", "obs-fold with a tab", HEAD + b"A: b\r\n\tc\r\n" + END, 400),
+    ("9110 5.5", "NUL in a field", HEAD + b"A: b\0c\r\n" + END, 400),
+    ("9110 5.5", "a control in a field", HEAD + b"A: b\x01c\r\n" + END, 400),
+    ("9110 5.5", "obs-text in a field", HEAD + b"A: \xe9\r\n" + END, FINE),
+    ("9110 8.6", "a body", PUT + b"Content-Length: 3\r\n\r\nabc", FINE),
+    ("9110 8.6", "equal lengths", PUT + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", FINE),
+    ("9112 6.3", "lengths that differ", PUT + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
+    ("9112 6.3", "a list that differs", PUT + b"Content-Length: 3, 4\r\n\r\nabcd", 400),
+    ("9110 8.6", "plus", PUT + b"Content-Length: +3\r\n\r\nabc", 400),
+    ("9110 8.6", "minus", PUT + b"Content-Length: -3\r\n\r\nabc", 400),
+    ("9110 8.6", "a space in it", PUT + b"Content-Length: 3 0\r\n\r\nabc", 400),
+    ("9110 8.6", "no number", PUT + b"Content-Length: 3x\r\n\r\nabc", 400),
+    ("9110 8.6", "nothing", PUT + b"Content-Length:\r\n\r\nabc", 400),
+    ("9110 8.6", "2^64 + 3", PUT + b"Content-Length: 18446744073709551619\r\n\r\nabc", 400),
+    ("9112 7.1", "chunks", CHUNKED + b"3\r\nabc\r\n2;a=\"b\"\r\nde\r\n0\r\nT: u\r\n\r\n", FINE),
+    ("9112 7.1", "a chunk size that overflows", CHUNKED + b"10000000000000003\r\nabc\r\n0\r\n\r\n", 400),
+    ("9112 7.1", "a bad chunk size", CHUNKED + b"0x3\r\nabc\r\n0\r\n\r\n", 400),
+    ("9112 7.1", "a chunk size with a sign", CHUNKED + b"-3\r\nabc\r\n0\r\n\r\n", 400),
+    ("9112 7.1", "a chunk longer than its size", CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n", 400),
+    ("9112 7.1", "bare LF between chunks", CHUNKED + b"3\nabc\n0\n\n", 400),
+    ("9112 7.1.1", "a bad chunk extension", CHUNKED + b"3;\0\r\nabc\r\n0\r\n\r\n", 400),
+    ("9112 7.1.2", "a bad trailer", CHUNKED + b"0\r\nA b\r\n\r\n", 400),
+    ("9112 6.1", "both framings", PUT + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("9112 6.1", "Transfer-Encoding in HTTP/1.0",
+     PUT.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("9112 6.1", "an unknown coding", PUT + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+    ("9112 6.1", "identity", PUT + b"Transfer-Encoding: identity\r\n\r\n", 501),
+    ("9112 6.1", "chunked and one more", PUT + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+    ("9112 6.1", "chunked twice", PUT + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n0\r\n\r\n", 501),
+    ("9112 6.1", "VT before chunked", PUT + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 400),
+    ("9110 10.1.1", "an unknown expectation", HEAD + b"Expect: miracles\r\n" + END, 417),
+]
+
+OVERSIZED = [
+    ("9112 3", "the request line", b"GET /" + b"x" * 1_000_000 + b" HTTP/1.1\r\n", 414),
+    ("9112 3", "a request line without end", b"GET /" + b"x" * 1_000_000, 414),
+    ("6585 5", "a field", HEAD + b"A: " + b"x" * 1_000_000 + b"\r\n\r\n", 431),
+    ("6585 5", "a field name", HEAD + b"A" * 1_000_000 + b": b\r\n\r\n", 431),
+    ("6585 5", "all fields together", HEAD + b"".join(b"A%d: " % i + b"x" * 4000 + b"\r\n" for i in range(60)), 431),
+    ("6585 5", "the number of fields", HEAD + b"A: b\r\n" * 2000 + END, 431),
+    ("9110 15.5.14", "a body that is announced", PUT + b"Content-Length: 99999999\r\n\r\n" + b"x" * 500_000, 413),
+    ("9110 15.5.14", "a body in chunks", CHUNKED + b"10000\r\n" + b"x" * 65536 + b"\r\n10000000\r\n", 413),
+    ("9112 7.1.1", "a chunk extension", CHUNKED + b"3;" + b"x" * 500_000, 400),
+    ("9112 7.1.2", "trailers", CHUNKED + b"0\r\n" + b"A: bbbbbbbb\r\n" * 50_000, 431),
+]
+
+
+def rows(table):
+    return [pytest.param(data, want, id=f"{section} {what}") for section, what, data, want in table]
+
+
+def judge(peer, want):
+    answer = peer.answer()
+    if want == FINE:
+        assert answer.status not in REFUSALS
+        return
+    assert answer.status == want
+    assert answer.fields["connection"] == "close"
+    assert peer.ended(), "something follows the refusal"
+
+
+@pytest.mark.parametrize("data, want", rows(TABLE))
+def test_each_right_status(port, data, want):
+    with Peer(port) as peer:
+        peer.send(data)
+        judge(peer, want)
+
+
+@pytest.mark.parametrize("data, want", rows(TABLE))
+def test_byte_by_byte(port, data, want):
+    with Peer(port) as peer:
+        peer.send(data[:600], piece=1)
+        judge(peer, want)
+
+
+@pytest.mark.parametrize("data, want", rows(OVERSIZED))
+def test_oversized(port, data, want):
+    """The whole of it is sent, and the refusal can be read all the same: no reset destroys it."""
+    with Peer(port) as peer:
+        peer.send(data)
+        judge(peer, want)
+
+
+def test_keep_alive(port):
+    with Peer(port) as peer:
+        for _ in range(3):
+            peer.send(HEAD + END)
+            assert peer.answer().status == 200
+        peer.send(HEAD + b"Connection: close\r\n" + END)
+        assert peer.answer().fields["connection"] == "close"
+        assert peer.ended()
+
+
+def test_http_1_0_closes_unless_asked_to_stay(port):
+    line = b"GET %s HTTP/1.0\r\n" % PATH.encode()
+    with Peer(port) as peer:
+        peer.send(line + b"Connection: keep-alive\r\n\r\n")
+        assert peer.answer().fields["connection"] == "keep-alive"
+        peer.send(line + END)
+        assert peer.answer().fields["connection"] == "close"
+        assert peer.ended()
+
+
+def test_head_has_no_body(port):
+    with Peer(port) as peer:
+        peer.send(HEAD.replace(b"GET", b"HEAD") + END + HEAD + END)
+        head, get = peer.answer("HEAD"), peer.answer()
+        assert head.status == get.status == 200
+        assert int(head.fields["content-length"]) > 0
+        assert get.body
+
+
+def test_ten_thousand_pipelined(port):
+    with Peer(port) as peer:
+        sent = memoryview((HEAD + END) * 10_000)
+        answers = 0
+        peer.socket.setblocking(False)
+        while answers < 10_000:
+            readable, writable, _ = select.select([peer.socket], [peer.socket] if sent else [], [], PATIENCE)
+            assert readable or writable
+            if writable:
+                sent = sent[peer.socket.send(sent[:65536]):]
+            if readable:
+                assert peer.read()
+                *whole, peer.held = peer.held.split(b"HTTP/1.1 200 OK\r\n")
+                answers += len(whole)
+                peer.held = b"HTTP/1.1 200 OK\r\n" + peer.held if whole or answers else peer.held
+                answers -= 1 if whole and whole[0] == b"" else 0
+                if not sent and answers == 9_999 and b"\r\n\r\n" in peer.held:
+                    break
+
+
+def test_pipelined_behind_a_refusal(port):
+    """Requests before the bad one are answered, in order; those after it never."""
+    with Peer(port) as peer:
+        peer.send((HEAD + END) * 2 + LINE + END + (HEAD + END) * 2)
+        assert [peer.answer().status for _ in range(3)] == [200, 200, 400]
+        assert peer.ended()
+
+
+def test_expect_100_continue(port):
+    """RFC 9110, 10.1.1: told to go on while the body is held back, and not bothered when it came along."""
+    head = PUT + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+    with Peer(port) as peer:
+        peer.send(head)
+        assert peer.answer().status == 100
+        peer.send(b"abc")
+        assert peer.answer().status not in REFUSALS
+    with Peer(port) as peer:
+        peer.send(head + b"abc")
+        assert peer.answer().status not in REFUSALS | {100}
+    with Peer(port) as peer:
+        peer.send(head.replace(b": 3", b": 99999999"))
+        assert peer.answer().status == 413
+
+
+def test_half_closed_clients_get_their_answers(port):
+    with Peer(port) as peer:
+        peer.send((HEAD + END) * 3)
+        peer.socket.shutdown(socket.SHUT_WR)
+        assert [peer.answer().status for _ in range(3)] == [200] * 3
+        assert peer.ended()
+
+
+def test_leaving_amid_a_request(port):
+    for data in (b"", b"G", LINE, HEAD, PUT + b"Content-Length: 3\r\n\r\na", CHUNKED + b"3\r\na"):
+        with Peer(port) as peer:
+            peer.send(data)
+            peer.socket.shutdown(socket.SHUT_WR)
+            assert peer.ended()
+        reset = Peer(port)
+        reset.send(data)
+        reset.reset()
+
+
+@echo_only
+def test_slow_senders_are_timed_out(port):
+    """RFC 9110, 15.5.9: a byte now and then does not prolong the time for the whole."""
+    with Peer(port) as slow, Peer(port) as body:
+        started = time.monotonic()
+        body.send(PUT + b"Content-Length: 3\r\n\r\na")
+        while not select.select([slow.socket], [], [], 0.2)[0]:
+            slow.send(b"G")
+            assert time.monotonic() < started + 6, "still listening"
+            slow = slow if len(HEAD) else slow
+        assert slow.answer().status in (408, 501)
+        assert body.answer().status == 408
+        assert 1.9 < time.monotonic() - started < 5
+
+
+@echo_only
+def test_resets_while_waiting_are_noticed(echo):
+    before = echo.stats()["gone_total"]
+    peers = [Peer(echo.port) for _ in range(20)]
+    for peer in peers:
+        peer.send(request("/wait"))
+    requests = echo.stats()["requests_total"]
+    assert requests >= 20
+    started = time.monotonic()
+    for peer in peers:
+        peer.reset()
+    echo.wait_stats(lambda stats: stats["gone_total"] == before + 20)
+    assert time.monotonic() - started < 1
+
+
+@echo_only
+def test_half_closed_clients_wait_by_default(echo):
+    before = echo.stats()["gone_total"]
+    with Peer(echo.port) as peer:
+        peer.send(request("/wait"))
+        peer.socket.shutdown(socket.SHUT_WR)
+        for _ in range(20):
+            assert echo.stats()["gone_total"] == before
+        peer.reset()
+        echo.wait_stats(lambda stats: stats["gone_total"] == before + 1)
+
+
+@echo_only
+def test_answers_from_the_loop_keep_the_order(port):
+    with Peer(port) as peer:
+        peer.send((request("/later") + request("/now")) * 50)
+        for _ in range(50):
+            assert peer.answer().body == b"later\n"
+            assert b"/now" in peer.answer().body
+
+
+@echo_only
+def test_a_slow_reader_gets_it_all(port):
+    with Peer(port) as peer:
+        peer.send(request("/big") + request("/now"))
+        assert len(peer.answer().body) == 8 * 1024 * 1024
+        assert b"/now" in peer.answer().body
+
+
+@echo_only
+def test_limits_of_time_and_number():
+    echo = Echo(ECHO_ABORT_ON_FIN=1, ECHO_IDLE_MS=200, ECHO_WRITE_MS=200, ECHO_CONNECTIONS=3)
+    try:
+        with Peer(echo.port) as peer:
+            peer.send(request("/wait"))
+            peer.socket.shutdown(socket.SHUT_WR)
+            echo.wait_stats(lambda stats: stats["gone_total"] == 1)
+        with Peer(echo.port) as idle, Peer(echo.port) as stuck:
+            stuck.send(request("/big"))
+            assert idle.ended()
+            echo.wait_stats(lambda stats: stats["timed_out_total"] == 1)
+        echo.wait_stats(lambda stats: stats["connections"] == 1)
+        waiting = [Peer(echo.port) for _ in range(3)]
+        for peer in waiting:
+            peer.send(request("/wait"))
+        with Peer(echo.port) as peer:
+            assert peer.answer().status == 503
+            assert peer.ended()
+        for peer in waiting:
+            peer.reset()
+        echo.wait_stats(lambda stats: stats["gone_total"] == 4)
+    finally:
+        echo.stop()
+
+
+@echo_only
+def test_drain():
+    """SIGTERM: the listener is closed, what is under way is answered, with the word that it is the end."""
+    echo = Echo()
+    with Peer(echo.port) as idle, Peer(echo.port) as half:
+        idle.send(request("/now"))
+        assert idle.answer().status == 200
+        half.send(HEAD)
+        echo.wait_stats(lambda stats: stats["connections"] >= 3)
+        echo.process.terminate()
+        assert idle.ended()
+        half.send(END)
+        assert half.answer().fields["connection"] == "close"
+        assert half.ended()
+        with pytest.raises(ConnectionRefusedError):
+            Peer(echo.port)
+    assert echo.process.wait(PATIENCE) == 0

@@ -1,0 +1,166 @@
+"""test_deploy.py - deploy/run as people use it: restarts, orderly ends, no leftovers, clear refusals."""
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import client
+import cpf
+import pytest
+import stack
+
+SERVICES = ["gateway", "scheduler", "fetcher", "metricsd", "simulator"]  # in the order of their end
+RUN = [stack.ROOT / "deploy/run", "--no-install", "--build", stack.BIN]
+
+
+class Deployed:
+    def __init__(self, folder=None, **options):
+        self.made = folder is None
+        self.folder = folder or pathlib.Path(tempfile.mkdtemp(prefix="sluice-deploy-"))
+        self.log = self.folder / "log"
+        environment = stack.clean_environment() | {
+            "GATEWAY_PORT": "0", "METRICSD_PORT": "0", "SIMULATOR_PORT": "0", "RATE_LIMIT_SECONDS": "0.1",
+            "FEED_ENDPOINT": f"ipc://{self.folder}/public.ipc"} | options
+        with open(self.log, "ab") as log:
+            self.popen = subprocess.Popen(RUN, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
+                                          stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+        self.urls = {}
+        self.pids = []
+
+    def __enter__(self):
+        text = ""
+        while "curl" not in text:
+            ready, _, _ = select.select([self.popen.stdout], [], [], 2 * stack.START_SECONDS)
+            line = self.popen.stdout.readline().decode() if ready else ""
+            assert line, f"no URLs:\n{text}\n{self.log_text()[-4000:]}"
+            text += line
+        self.urls = dict(re.findall(r"^  (gateway|state|provider) +http://[^:]+:(\d+)", text, re.M))
+        self.pids = [self.pid(name) for name in SERVICES]
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind:
+            print(self.log_text()[-6000:])
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+            self.popen.wait(30)
+        self.popen.stdout.close()
+        try:
+            stack.wait_for(lambda: not any(map(alive, self.pids)), "everything has ended", 20)
+            stack.check_log("deploy/run", self.log_text())
+        finally:
+            if self.made:
+                shutil.rmtree(self.folder)
+
+    def log_text(self):
+        return self.log.read_text(errors="replace")
+
+    def status(self, name):
+        """(pid or -1, ready or not)"""
+        shown = subprocess.run(["s6-svstat", "-o", "pid,ready", self.folder / "run/services" / name],
+                               capture_output=True, text=True, check=False).stdout.split()
+        return (int(shown[0]), shown[1] == "true") if len(shown) == 2 else (-1, False)
+
+    def pid(self, name):
+        return self.status(name)[0]
+
+    def ask(self, number):
+        return client.ask(int(self.urls["gateway"]), f"/proxy/score?cpf={number}")
+
+
+def alive(pid):
+    """Running, and not just a dead child whom nobody has asked for."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_what_is_killed_runs_again():
+    """kill -9 of any process: it is ready again within 1.5 s, and what is asked afterwards is answered."""
+    with Deployed() as deployed:
+        assert deployed.ask(cpf.make(600)).status == 200
+        for i, name in enumerate(SERVICES):
+            pid, killed = deployed.pid(name), time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            stack.wait_for(lambda: deployed.status(name)[1] and deployed.pid(name) != pid, f"{name} again", 1.5)
+            assert time.monotonic() - killed < 1.5
+            deployed.pids.append(deployed.pid(name))
+            assert deployed.ask(cpf.make(601 + i)).status == 200, name
+        assert client.ask(int(deployed.urls["state"]), "/metrics").status == 200
+
+
+def test_the_port_outlives_the_gateway():
+    """The listener is not the gateway's own: who connects while there is none is served by the next."""
+    with Deployed() as deployed:
+        folder = deployed.folder / "run/services/gateway"
+        subprocess.run(["s6-svc", "-d", "-wD", "-T", "20000", folder], check=True)
+        waiting = client.Waiting(int(deployed.urls["gateway"]), "/livez")
+        subprocess.run(["s6-svc", "-u", folder], check=True)
+        assert waiting.socket.recv(100).startswith(b"HTTP/1.1 200")
+        waiting.close()
+        deployed.pids.append(deployed.pid("gateway"))
+
+
+@pytest.mark.parametrize("how", ["TERM to the script", "Ctrl-C"])
+def test_ends_in_order(how):
+    with Deployed() as deployed:
+        if how == "Ctrl-C":
+            os.killpg(deployed.popen.pid, signal.SIGINT)
+        else:
+            deployed.popen.send_signal(signal.SIGTERM)
+        assert deployed.popen.wait(30) == 0
+        assert not any(map(alive, deployed.pids)), "the script ends last"
+        drains = re.findall(r"^\S+ info (\w+) drain", deployed.log_text(), re.M)
+        assert drains == SERVICES[:4]
+        assert not (deployed.folder / "run/services").exists()
+
+
+def test_killing_the_script_leaves_nothing():
+    with Deployed() as deployed:
+        deployed.popen.kill()
+        deployed.popen.wait()
+        stack.wait_for(lambda: not any(map(alive, deployed.pids)), "everything has ended", 20)
+        with Deployed(folder=deployed.folder) as again:  # and its folder can be used again
+            assert again.ask(cpf.make(610)).status == 200
+
+
+def run_to_end(folder, **options):
+    environment = stack.clean_environment() | {"GATEWAY_PORT": "0", "METRICSD_PORT": "0", "SIMULATOR_PORT": "0",
+                                               "FEED_ENDPOINT": f"ipc://{folder}/other.ipc"} | options
+    return subprocess.run(RUN, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_second_stack_in_the_same_folder_is_refused():
+    with Deployed() as deployed:
+        second = run_to_end(deployed.folder)
+        assert second.returncode == 1
+        assert "RUNTIME_DIR run: a stack runs here" in second.stderr
+        assert deployed.ask(cpf.make(620)).status == 200
+
+
+def test_two_stacks_side_by_side():
+    with Deployed() as one, Deployed() as two:
+        assert one.urls["gateway"] != two.urls["gateway"]
+        assert one.ask(cpf.make(630)).status == two.ask(cpf.make(630)).status == 200
+
+
+def test_bad_option_is_named(tmp_path):
+    (tmp_path / ".env").write_text("QUEUE_MAX_SIZE=many\n")
+    refused = run_to_end(tmp_path)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "QUEUE_MAX_SIZE" in refused.stderr
+
+
+@pytest.mark.parametrize("option", ["GATEWAY_PORT", "METRICSD_PORT"])
+def test_port_in_use_is_told(tmp_path, option):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = run_to_end(tmp_path, **{option: str(taken.getsockname()[1])})
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "ddress already in use" in refused.stderr

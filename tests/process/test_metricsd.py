@@ -1,0 +1,401 @@
+"""test_metricsd.py - a real sluice-metricsd, and foreign clients of it: publishers that speak as the processes do
+(and some that lie), subscribers of the feed, HTTP clients, promtool."""
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+
+import msgpack
+import pytest
+import zmq
+
+import client
+from stack import ROOT, START_SECONDS, Process, check_log, clean_environment, wait_for
+
+EVENT, TOTALS, DISTRIBUTION, SNAPSHOT, EXPOSITION = 50, 51, 52, 53, 54
+BUCKETS = 134
+SECOND = 1_000_000
+QUARTERS = "gateway.request_seconds"
+
+
+class Metricsd:
+    """The process in a folder of its own, and all that talks to it."""
+
+    def __init__(self, folder, **options):
+        self.folder = folder
+        self.context = zmq.Context()
+        self.environment = clean_environment() | {
+            "METRICSD_PORT": "0", "FEED_ENDPOINT": "tcp://127.0.0.1:0", "RUNTIME_DIR": f"{folder}/run",
+            "ASAN_OPTIONS": "quarantine_size_mb=1",  # so that memory can be judged
+        } | options
+        self.process = None
+
+    def start(self):
+        self.process = Process("metricsd", self.environment, self.folder)
+        self.process.wait_ready()
+        self.environment["METRICSD_PORT"] = self.process.ready["port"]
+        return self
+
+    def get(self, target, method="GET"):
+        return client.ask(int(self.process.ready["port"]), target, method=method)
+
+    def state(self):
+        return self.get("/api/state").json()
+
+    def value(self, key):
+        return self.state()["values"][key]
+
+    def wait_value(self, key, wanted):
+        wait_for(lambda: self.value(key) == wanted, f"{key} is {wanted}, not {self.value(key)}")
+
+    def publisher(self, process, epoch=None):
+        return Publisher(self, process, epoch or random.getrandbits(60) + 1)
+
+    def subscriber(self, *topics, local=False):
+        """It has said what it wants when a first message is there, which it keeps."""
+        return Subscriber(self, f"ipc://{self.folder}/run/feed.ipc" if local else self.process.ready["feed"], topics)
+
+    def memory_kb(self):
+        with open(f"/proc/{self.process.popen.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
+
+
+class Publisher:
+    """One process that publishes, as common/event.c does. It is connected when metricsd's subscription is here."""
+
+    def __init__(self, metricsd, process, epoch):
+        self.process, self.epoch, self.seq = process, epoch, 0
+        self.socket = metricsd.context.socket(zmq.XPUB)
+        self.socket.linger = 1000
+        self.socket.sndhwm = 0
+        self.socket.connect(f"ipc://{metricsd.folder}/run/events.ipc")
+        assert self.socket.poll(START_SECONDS * 1000), "metricsd does not subscribe"
+        assert self.socket.recv() == b"\x01"
+
+    def send(self, topic, number, version=1, **fields):
+        message = {"v": version, "m": number, "e": self.epoch, "to": 0, **fields}
+        self.socket.send_multipart([topic.encode(), msgpack.packb(message)])
+
+    def totals(self, uptime_us=5 * SECOND, pid=77, **values):
+        self.send("totals", TOTALS, p=self.process, pid=pid, up=uptime_us, n=self.seq, val=values)
+
+    def distribution(self, name, buckets, sum_us):
+        counts = [buckets.get(i, 0) for i in range(BUCKETS)]
+        self.send("distribution", DISTRIBUTION, p=self.process, nm=name, sum=sum_us, b=counts)
+
+    def event(self, name="granted", skip=0, **fields):
+        self.seq += 1 + skip
+        message = {"p": self.process, "n": self.seq, "t": time.time_ns() // 1000, "ev": name, **fields}
+        self.send(f"event.{self.process}.{name}", EVENT, **message)
+        return message
+
+
+class Subscriber:
+    def __init__(self, metricsd, endpoint, topics):
+        self.socket = metricsd.context.socket(zmq.SUB)
+        self.socket.rcvhwm = 0
+        for topic in topics:
+            self.socket.subscribe(topic)
+        self.socket.connect(endpoint)
+
+    def take(self, seconds=START_SECONDS):
+        assert self.socket.poll(seconds * 1000), "the feed is silent"
+        topic, head, *body = self.socket.recv_multipart()
+        return topic.decode(), msgpack.unpackb(head), body
+
+    def take_topic(self, wanted):
+        while True:
+            topic, message, body = self.take()
+            if topic == wanted:
+                return message, body
+
+
+@pytest.fixture
+def metricsd(tmp_path):
+    it = Metricsd(tmp_path).start()
+    yield it
+    assert it.process.running() or it.process.killed, f"metricsd died:\n{it.process.log_text()[-4000:]}"
+    assert it.process.stop() == 0 or it.process.killed
+    it.context.destroy(linger=0)
+    check_log("metricsd", it.process.log_text())
+
+
+def promtool(text):
+    tool = subprocess.run([ROOT / "tests/support/promtool.sh"], capture_output=True, text=True, check=False)
+    assert tool.returncode == 0, tool.stderr
+    return subprocess.run([tool.stdout.strip(), "check", "metrics"], input=text, capture_output=True, text=True,
+                          check=False)
+
+
+def test_page_json_and_text_tell_the_same(metricsd):
+    one, two, scheduler = metricsd.publisher("gateway"), metricsd.publisher("gateway"), metricsd.publisher("scheduler")
+    one.totals(requests_total=7, requests_waiting=1, **{'refused_total{reason="queue_full"}': 2})
+    two.totals(requests_total=5, requests_waiting=2)
+    scheduler.totals(queue_length=4, limiter_next_slot_seconds=250000)
+    one.distribution("request_seconds", {0: 1, 40: 2}, 3 * SECOND)
+    two.distribution("request_seconds", {40: 7}, SECOND)
+    metricsd.wait_value("gateway.request_seconds.count", 10)
+    state = metricsd.state()
+    values = state["values"]
+    assert values["gateway.requests_total"] == 12
+    assert values["gateway.requests_waiting"] == 3
+    assert values['gateway.refused_total{reason="queue_full"}'] == 2
+    assert values["gateway.request_seconds.sum_us"] == 4 * SECOND
+    assert values["scheduler.limiter_next_slot_seconds"] == 250000
+    assert values["gateway.up"] == 2 and values["scheduler.up"] == 1 and values["fetcher.up"] == 0
+    assert state["quantiles"]["gateway.request_seconds.p50"] == 16 << 10  # four buckets to an octave
+    ours = {(p["process"], p["epoch"]): p for p in state["processes"]}
+    assert ours["gateway", f"{one.epoch:016x}"]["up"] and ours["gateway", f"{one.epoch:016x}"]["pid"] == 77
+    assert {p["instance"] for p in state["processes"] if p["process"] == "gateway"} == {0, 1}
+    text = metricsd.get("/metrics").body.decode()
+    for line in ["sluice_gateway_requests_total 12", 'sluice_gateway_refused_total{reason="queue_full"} 2',
+                 "sluice_scheduler_limiter_next_slot_seconds 0.250000", "sluice_gateway_request_seconds_count 10",
+                 "sluice_gateway_request_seconds_sum 4.000000", 'sluice_up{process="gateway"} 2',
+                 'sluice_gateway_request_seconds_bucket{le="0.016384"} 10',
+                 'sluice_gateway_request_seconds_bucket{le="0.008192"} 1']:
+        assert f"\n{line}\n" in text
+
+
+def test_promtool_has_nothing_to_say(metricsd):
+    gateway = metricsd.publisher("gateway")
+    gateway.totals(requests_total=7)
+    gateway.distribution("request_seconds", {0: 1, 60: 2, BUCKETS - 1: 1}, 3 * SECOND)
+    metricsd.wait_value("gateway.request_seconds.count", 4)
+    answer = metricsd.get("/metrics")
+    assert answer.fields["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    checked = promtool(answer.body.decode())
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+    broken = promtool(answer.body.decode() + "sluice_loose_end 1\n")  # it does look
+    assert broken.returncode != 0 and "sluice_loose_end" in broken.stdout + broken.stderr
+
+
+def test_sums_never_go_back(metricsd):
+    first = metricsd.publisher("gateway")
+    first.totals(requests_total=100, connections=3)
+    metricsd.wait_value("gateway.requests_total", 100)
+    second = metricsd.publisher("gateway")  # it was killed, and starts at nothing
+    second.totals(uptime_us=1, requests_total=1, connections=1)
+    metricsd.wait_value("gateway.requests_total", 101)
+    second.totals(requests_total=1, connections=1)
+    wait_for(lambda: metricsd.value("gateway.up") == 1 or second.totals(requests_total=1, connections=1),
+             "the dead one is missed")
+    values = metricsd.state()["values"]
+    assert values["gateway.requests_total"] == 101 and values["gateway.connections"] == 1
+    assert values["metricsd.event_gaps_total"] == 0
+
+
+def test_a_fetcher_and_its_successor_are_not_summed(metricsd):
+    for state in (2, 2):
+        metricsd.publisher("fetcher").totals(breaker_state=state)
+    wait_for(lambda: sum(p["process"] == "fetcher" for p in metricsd.state()["processes"]) == 2, "both are heard")
+    metricsd.wait_value("fetcher.breaker_state", 2)
+    assert metricsd.value("fetcher.up") == 1
+
+
+def test_events_are_passed_on_as_they_came(metricsd):
+    feed = metricsd.subscriber("")
+    feed.take_topic("snapshot")
+    scheduler = metricsd.publisher("scheduler")
+    sent = [scheduler.event("granted", ln="score", rq="01-a", at=1, why="none", val=12),
+            scheduler.event("limited", skip=2, ln="score", rq="01-a", at=1, why="hold", val=-3)]
+    for message in sent:
+        topic, got, _ = feed.take()
+        while not topic.startswith("event."):
+            topic, got, _ = feed.take()
+        assert topic == f"event.scheduler.{message['ev']}"
+        assert got["e"] == scheduler.epoch and got["v"] == 1 and got["m"] == EVENT
+        assert {key: got[key] for key in message} == message
+    metricsd.wait_value("metricsd.event_gaps_total", 2)
+    events = metricsd.state()["events"]
+    assert [event["event"] for event in events] == ["limited", "granted"]
+    assert events[1]["request"] == "01-a" and events[0]["value"] == -3 and events[0]["epoch"] == f"{scheduler.epoch:016x}"
+    scheduler.seq += 5
+    scheduler.totals()  # it says that it had emitted five more
+    metricsd.wait_value("metricsd.event_gaps_total", 7)
+
+
+def test_the_feed_counts_what_it_sends(metricsd):
+    """Between two snapshots, n grows by the events in between and one: so a subscriber sees its losses."""
+    feed = metricsd.subscriber("event.", "snapshot")
+    before, _ = feed.take_topic("snapshot")
+    fetcher = metricsd.publisher("fetcher")
+    for _ in range(50):
+        fetcher.event("sent")
+    events = snapshots = 0
+    while events < 50 or snapshots == 0 or after["n"] - before["n"] < 51:
+        topic, message, _ = feed.take()
+        if topic == "snapshot":
+            after, snapshots = message, snapshots + 1
+            assert message["n"] == before["n"] + events + snapshots
+        else:
+            events += 1
+    assert after["sv"] == 1 and after["m"] == SNAPSHOT
+    assert after["t"] / 1e6 == pytest.approx(time.time(), abs=30)
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["world", "gateways"])
+def test_whoever_comes_late_soon_has_all(metricsd, local):
+    gateway = metricsd.publisher("gateway")
+    gateway.totals(requests_total=7)
+    metricsd.wait_value("gateway.requests_total", 7)
+    feed = metricsd.subscriber("snapshot", "exposition", local=local)
+    snapshot, _ = feed.take_topic("snapshot")
+    exposition, body = feed.take_topic("exposition")
+    assert snapshot["val"]["gateway.requests_total"] == 7
+    assert set(snapshot["q"]) >= {f"{QUARTERS}.p50", f"{QUARTERS}.p90", f"{QUARTERS}.p95", f"{QUARTERS}.p99"}
+    assert exposition["n"] == snapshot["n"] and exposition["m"] == EXPOSITION
+    assert b"\nsluice_gateway_requests_total 7\n" in body[0]
+    first = time.monotonic()
+    following, _ = feed.take_topic("snapshot")
+    assert following["n"] == snapshot["n"] + 1
+    assert following["t"] - snapshot["t"] == pytest.approx(SECOND, abs=SECOND / 2)
+    assert time.monotonic() - first < 3
+
+
+LIES = {
+    "one frame": [b"x"],
+    "no frame": [b""],
+    "many frames": [b"totals", b"a", b"b", b"c", b"d"],
+    "no msgpack": [b"totals", b"\xc1\xff\x00"],
+    "an array that claims 4 GiB": [b"totals", b"\xdd\xff\xff\xff\xff"],
+    "a map that claims much": [b"totals", b"\xdf\xff\xff\xff\xff"],
+    "cut short": [b"totals", msgpack.packb({"v": 1, "m": 51})[:-1]],
+    "not a map": [b"totals", msgpack.packb([1, 2, 3])],
+    "too long": [b"totals", b"\xdb\x00\x01\x00\x00" + b"a" * 65536],
+    "another version": [b"totals", msgpack.packb({"v": 9, "m": 51, "e": 1, "to": 0})],
+    "an unknown message": [b"totals", msgpack.packb({"v": 1, "m": 99, "e": 1, "to": 0})],
+    "nothing but the envelope": [b"totals", msgpack.packb({"v": 1, "m": 51, "e": 1, "to": 0})],
+    "a stranger": [b"totals", msgpack.packb(
+        {"v": 1, "m": 51, "e": 1, "to": 0, "p": "stranger", "pid": 1, "up": 1, "n": 0, "val": {}})],
+    "a snapshot of its own": [b"snapshot", msgpack.packb(
+        {"v": 1, "m": 53, "e": 1, "to": 0, "sv": 1, "n": 1, "t": 1, "val": {"gateway.up": 66}, "q": {}})],
+    "an event that would be a topic": [b"event.gateway.a", msgpack.packb(
+        {"v": 1, "m": 50, "e": 1, "to": 0, "p": "gateway", "n": 1, "t": 1, "ev": "a.snapshot"})],
+    "a histogram of another shape": [b"distribution", msgpack.packb(
+        {"v": 1, "m": 52, "e": 5, "to": 0, "p": "gateway", "nm": "request_seconds", "sum": 1, "b": [1, 2]})],
+}
+
+
+def test_lies_are_counted_and_believed_by_nobody(metricsd):
+    feed = metricsd.subscriber("")
+    feed.take_topic("snapshot")
+    liar = metricsd.publisher("gateway", epoch=5)
+    liar.totals()
+    metricsd.wait_value("gateway.up", 1)
+    for what, frames in LIES.items():
+        before = metricsd.value("metricsd.bad_messages_total")
+        liar.socket.send_multipart(frames)
+        wait_for(lambda: metricsd.value("metricsd.bad_messages_total") == before + 1, what)
+        liar.totals()  # so that it stays up
+    liar.totals(requests_total=-1)
+    liar.totals(requests_total=2**62)
+    liar.totals(requests_total="many")
+    metricsd.wait_value("metricsd.bad_messages_total", len(LIES) + 3)
+    liar.totals(**{f"made_up_{i}": i for i in range(380)})
+    metricsd.wait_value("metricsd.unknown_values_total", 380)
+    values = metricsd.state()["values"]
+    assert values["gateway.requests_total"] == 0
+    assert "bad_messages" in metricsd.process.log_text()
+    while feed.socket.poll(0):
+        topic, message, _ = feed.take()
+        assert topic in ("snapshot", "exposition")
+        assert message["e"] != 5 and message.get("val", {}).get("gateway.up") != 66
+
+
+def test_endless_epochs_find_an_end(metricsd):
+    liar = metricsd.publisher("gateway")
+
+    def flood(count):
+        for _ in range(count):
+            liar.epoch, liar.seq = liar.epoch + 1, 0
+            liar.event("sent", rq="x" * 64, why="y" * 48)
+            liar.totals(requests_total=1)
+
+    flood(2000)
+    metricsd.wait_value("metricsd.refused_messages_total", 2 * (2000 - 64 + 1))  # metricsd itself has a place
+    before_kb = metricsd.memory_kb()
+    flood(20000)
+    wait_for(lambda: metricsd.value("metricsd.refused_messages_total") > 2 * 21000, "the flood is over", 60)
+    assert metricsd.memory_kb() - before_kb < 16 * 1024
+    state = metricsd.state()
+    assert len(state["processes"]) == 64 and len(state["events"]) <= 200
+    honest = metricsd.publisher("scheduler")
+    wait_for(lambda: honest.totals(queue_length=9) or metricsd.value("scheduler.queue_length") == 9,
+             "a place is free when the liars have fallen silent")
+
+
+def test_http_face(metricsd):
+    page = metricsd.get("/")
+    html = page.body.decode()
+    assert page.status == 200 and page.fields["content-type"] == "text/html; charset=utf-8"
+    policy = page.fields["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|style=|\son\w+=", html), "something inline"
+    assets = re.findall(r'(?:src|href)="(/[^"]*)"', html)
+    assert {"/page.js", "/page.css"} <= set(assets)
+    for asset in assets:
+        assert metricsd.get(asset).status == 200, asset
+    for target, media in [("/livez", "application/json"), ("/readyz", "application/json"),
+                          ("/api/state?x=1", "application/json")]:
+        answer = metricsd.get(target)
+        assert (answer.status, answer.fields["content-type"]) == (200, media)
+        assert answer.fields["cache-control"] == "no-store"
+    for target, method, status in [("/nothing", "GET", 404), ("/page.html", "GET", 404), ("//", "GET", 404),
+                                   ("/metrics", "POST", 405), ("/api/state", "DELETE", 405)]:
+        answer = metricsd.get(target, method=method)
+        assert answer.status == status
+        assert answer.fields["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == status and answer.json()["error"]
+    assert metricsd.get("/metrics", method="POST").fields["allow"] == "GET, HEAD"
+
+
+def test_the_page_knows_only_names_that_exist(metricsd):
+    """A renamed metric would show as `undefined` on the page."""
+    state = metricsd.state()
+    script = metricsd.get("/page.js").body.decode()
+    names = set(re.findall(r'"((?:gateway|scheduler|fetcher|metricsd)\.\w+)"', script))
+    latencies = {name for name in names if f"{name}.count" in state["values"]}
+    assert len(names) > 25 and len(latencies) == 5
+    assert names - latencies <= set(state["values"])
+    assert {f"{name}.p99" for name in latencies} <= set(state["quantiles"])
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://*:5556", "tcp://0.0.0.0:5556", "tcp://127.0.0.1.example.org:5556",
+                                      "tcp://[::]:5556", "udp://127.0.0.1:5556"])
+def test_the_feed_stays_on_this_host(tmp_path, endpoint):
+    metricsd = Metricsd(tmp_path, FEED_ENDPOINT=endpoint)
+    process = Process("metricsd", metricsd.environment, tmp_path)
+    assert process.stop() == 1
+    log = process.log_text()
+    assert "feed_endpoint_refused" in log and endpoint in log
+    metricsd.context.destroy()
+
+
+def test_a_second_one_refuses_and_a_successor_takes_over(metricsd):
+    second = Process("metricsd", metricsd.environment | {"METRICSD_PORT": "0"}, metricsd.folder)
+    assert second.stop() == 1
+    assert "another_metricsd_runs" in second.log_text()
+    gateway = metricsd.publisher("gateway")
+    gateway.totals(requests_total=3)
+    feed = metricsd.subscriber("snapshot", local=True)
+    feed.take_topic("snapshot")
+    metricsd.process.kill()
+    killed = metricsd.process
+    metricsd.start()  # at the same port, in the same folder
+    assert metricsd.process.popen.pid != killed.popen.pid
+    gateway.event("granted", skip=99)  # what went before its own start is no gap for the new one
+    wait_for(lambda: gateway.totals(requests_total=4) or metricsd.value("gateway.requests_total") == 4,
+             "the publisher has come back by itself")
+    wait_for(lambda: feed.take_topic("snapshot")[0]["val"]["gateway.requests_total"] == 4, "so has the subscriber")
+    assert metricsd.value("metricsd.event_gaps_total") == 0
+
+
+def test_it_ends_when_told_to(metricsd):
+    feed = metricsd.subscriber("snapshot")
+    feed.take_topic("snapshot")
+    metricsd.process.popen.send_signal(signal.SIGTERM)
+    assert metricsd.process.popen.wait(START_SECONDS) == 0
+    assert not os.path.exists(f"/proc/{metricsd.process.popen.pid}/fd")
+    metricsd.process.killed = True

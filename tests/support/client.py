@@ -1,0 +1,92 @@
+"""client.py - HTTP clients for tests: one request, many at once, and a raw connection to leave at will."""
+import asyncio
+import dataclasses
+import json
+import socket
+import struct
+import time
+
+PATIENCE = 90  # longer than any request may wait
+
+
+@dataclasses.dataclass
+class Answer:
+    status: int
+    fields: dict  # names in lower case
+    body: bytes
+    started: float  # time.monotonic() before the request was written
+    ended: float
+
+    @property
+    def seconds(self):
+        return self.ended - self.started
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def request_bytes(target, method="GET", fields=()):
+    lines = [f"{method} {target} HTTP/1.1", "Host: sluice", *(f"{name}: {value}" for name, value in fields)]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def read_answer(reader, started):
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    fields = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
+    body = await reader.readexactly(int(fields.get("content-length", 0)))
+    return Answer(int(head[0].split()[1]), fields, body, started, time.monotonic())
+
+
+async def ask_async(port, target, fields=(), method="GET"):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        started = time.monotonic()
+        writer.write(request_bytes(target, method, fields))
+        return await asyncio.wait_for(read_answer(reader, started), PATIENCE)
+    finally:
+        writer.close()
+
+
+def ask(port, target, fields=(), method="GET"):
+    return asyncio.run(ask_async(port, target, fields, method))
+
+
+def ask_all(port, targets, fields=()):
+    """All at once, each on a connection of its own; the answers in the order of the targets."""
+    async def run():
+        return await asyncio.gather(*(ask_async(port, target, fields) for target in targets))
+    return asyncio.run(run())
+
+
+def ask_in_turn(port, targets, fields=()):
+    """One after the other on one connection."""
+    async def run():
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answers = []
+        for target in targets:
+            started = time.monotonic()
+            writer.write(request_bytes(target, "GET", fields))
+            answers.append(await asyncio.wait_for(read_answer(reader, started), PATIENCE))
+        writer.close()
+        return answers
+    return asyncio.run(run())
+
+
+class Waiting:
+    """A request whose answer is not read: its client may leave by FIN or RST."""
+
+    def __init__(self, port, target, fields=()):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket.sendall(request_bytes(target, "GET", fields))
+
+    def leave_by_fin(self):
+        self.socket.shutdown(socket.SHUT_WR)
+        return time.monotonic()
+
+    def leave_by_rst(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+        return time.monotonic()
+
+    def close(self):
+        self.socket.close()

@@ -1,0 +1,342 @@
+/* upstream_test.c - the verdict on every kind of answer, the times a provider may ask for, what passes on,
+ * and the URLs we build. */
+#include "fetcher/upstream.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/clock.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define MS           1000LL
+#define S            1000000LL
+/* Sun, 06 Nov 1994 08:49:37 GMT */
+#define NOW (784111777LL * S)
+
+/* Lines are separated by '|'; the empty line at the end is ours. */
+static void read_head(struct upstream_head *head, const char *lines)
+{
+    char copy[1024], *rest = copy, *line;
+
+    upstream_head_init(head);
+    snprintf(copy, sizeof(copy), "%s", lines);
+    while ((line = strtok_r(rest, "|", &rest))) {
+        char whole[1024];
+
+        snprintf(whole, sizeof(whole), "%s\r\n", line);
+        upstream_head_line(head, text_of(whole));
+    }
+    upstream_head_line(head, text_of("\r\n"));
+}
+
+static const struct {
+    const char *name;
+    enum upstream_end end;
+    const char *head;
+    enum fetch_outcome outcome;
+    enum reason reason;
+    enum breaker_verdict breaker;
+    int64_t hold_us;
+    bool answer;
+} verdicts[] = {
+    {"the provider's usual answer: nothing remains for a second", UPSTREAM_WHOLE,
+     "HTTP/1.1 200 OK|Retry-After: 1|X-RateLimit-Limit: 1|X-RateLimit-Remaining: 0|X-RateLimit-Reset-In: "
+     "1000",
+     FETCH_ANSWERED, REASON_NONE, BREAKER_SUCCESS, 1 * S, true},
+    {"something remains: no hold", UPSTREAM_WHOLE,
+     "HTTP/1.1 200 OK|Retry-After: 9|X-RateLimit-Remaining: 3|X-RateLimit-Reset-In: 9000", FETCH_ANSWERED,
+     REASON_NONE, BREAKER_SUCCESS, 0, true},
+    {"nothing is said: no hold", UPSTREAM_WHOLE, "HTTP/1.1 200 OK|X-RateLimit-Reset-In: 9000", FETCH_ANSWERED,
+     REASON_NONE, BREAKER_SUCCESS, 0, true},
+    {"a quota used up for an hour", UPSTREAM_WHOLE,
+     "HTTP/1.1 200 OK|RateLimit: limit=9, remaining=0, reset=3600", FETCH_ANSWERED, REASON_NONE,
+     BREAKER_SUCCESS, 3600 * S, true},
+    {"400", UPSTREAM_WHOLE, "HTTP/1.1 400 Bad Request", FETCH_ANSWERED, REASON_NONE, BREAKER_SUCCESS, 0,
+     true},
+    {"401", UPSTREAM_WHOLE, "HTTP/1.1 401 Unauthorized", FETCH_ANSWERED, REASON_NONE, BREAKER_SUCCESS, 0,
+     true},
+    {"302 is passed on", UPSTREAM_WHOLE, "HTTP/1.1 302 Found", FETCH_ANSWERED, REASON_NONE, BREAKER_SUCCESS,
+     0, true},
+    {"429", UPSTREAM_WHOLE, "HTTP/1.1 429 Too Many|Retry-After: 1.486|X-RateLimit-Reset-In: 1486",
+     FETCH_LIMITED, REASON_NONE, BREAKER_NEUTRAL, 1486 * MS, true},
+    {"429 without a word", UPSTREAM_WHOLE, "HTTP/1.1 429 Too Many", FETCH_LIMITED, REASON_NONE,
+     BREAKER_NEUTRAL, UPSTREAM_PENALTY_US, true},
+    {"429 cut in its body is still one", UPSTREAM_BROKEN, "HTTP/1.1 429 Too Many|Retry-After: 3",
+     FETCH_LIMITED, REASON_NONE, BREAKER_NEUTRAL, 3 * S, false},
+    {"500", UPSTREAM_WHOLE, "HTTP/1.1 500 Oh|Retry-After: 5", FETCH_FAILED, REASON_UPSTREAM_ERROR,
+     BREAKER_FAILURE, 0, true},
+    {"503 with a time", UPSTREAM_WHOLE, "HTTP/1.1 503 Later|Retry-After: 5", FETCH_FAILED,
+     REASON_UPSTREAM_ERROR, BREAKER_FAILURE, 5 * S, true},
+    {"503 with garbage", UPSTREAM_WHOLE, "HTTP/1.1 503 Later|Retry-After: soon", FETCH_FAILED,
+     REASON_UPSTREAM_ERROR, BREAKER_FAILURE, UPSTREAM_PENALTY_US, true},
+    {"503 without a time", UPSTREAM_WHOLE, "HTTP/1.1 503 Later", FETCH_FAILED, REASON_UPSTREAM_ERROR,
+     BREAKER_FAILURE, 0, true},
+    {"599", UPSTREAM_WHOLE, "HTTP/1.1 599 Odd", FETCH_FAILED, REASON_UPSTREAM_ERROR, BREAKER_FAILURE, 0,
+     true},
+    {"a status that is none", UPSTREAM_WHOLE, "HTTP/1.1 600 Odd", FETCH_FAILED, REASON_UPSTREAM_BROKEN,
+     BREAKER_FAILURE, 0, false},
+    {"no status", UPSTREAM_WHOLE, "HTTP/1.1 OK", FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0,
+     false},
+    {"a status of four digits", UPSTREAM_WHOLE, "HTTP/1.1 2000 OK", FETCH_FAILED, REASON_UPSTREAM_BROKEN,
+     BREAKER_FAILURE, 0, false},
+    {"a status line without a space", UPSTREAM_WHOLE, "HTTP/1.1", FETCH_FAILED, REASON_UPSTREAM_BROKEN,
+     BREAKER_FAILURE, 0, false},
+    {"nothing but an interim answer", UPSTREAM_WHOLE, "HTTP/1.1 101 Switching", FETCH_FAILED,
+     REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false},
+    {"a folded field", UPSTREAM_WHOLE, "HTTP/1.1 200 OK|Content-Type: a| b", FETCH_FAILED,
+     REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false},
+    {"no reason phrase", UPSTREAM_WHOLE, "HTTP/1.1 200", FETCH_ANSWERED, REASON_NONE, BREAKER_SUCCESS, 0,
+     true},
+    {"cut", UPSTREAM_BROKEN, "HTTP/1.1 200 OK", FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0,
+     false},
+    {"silent", UPSTREAM_TIMED_OUT, "", FETCH_FAILED, REASON_UPSTREAM_TIMEOUT, BREAKER_FAILURE, 0, false},
+    {"too large: our limit, not its illness", UPSTREAM_TOO_LARGE, "HTTP/1.1 200 OK", FETCH_FAILED,
+     REASON_UPSTREAM_TOO_LARGE, BREAKER_NEUTRAL, 0, false},
+    {"a kept connection died in the moment of its use", UPSTREAM_RESEND, "", FETCH_FAILED,
+     REASON_UPSTREAM_BROKEN, BREAKER_NEUTRAL, 0, false},
+    {"unreachable: the permit comes back, the breaker counts", UPSTREAM_UNREACHABLE, "", FETCH_UNSENT,
+     REASON_UPSTREAM_UNREACHABLE, BREAKER_FAILURE, 0, false},
+    {"given up by us", UPSTREAM_NOT_SENT, "", FETCH_UNSENT, REASON_NONE, BREAKER_NEUTRAL, 0, false},
+};
+
+static void every_end_has_its_verdict(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(verdicts); i++) {
+        struct upstream_verdict got;
+
+        print_message("  %s\n", verdicts[i].name);
+        read_head(&head, verdicts[i].head);
+        got = upstream_judge(verdicts[i].end, &head, NOW);
+        assert_int_equal(got.outcome, verdicts[i].outcome);
+        assert_int_equal(got.reason, verdicts[i].reason);
+        assert_int_equal(got.breaker, verdicts[i].breaker);
+        assert_int_equal(got.hold_us, verdicts[i].hold_us);
+        assert_int_equal(got.answer, verdicts[i].answer);
+    }
+}
+
+/* The hold of a 429 with these fields. */
+static const struct {
+    const char *fields;
+    int64_t hold_us;
+} holds[] = {
+    {"Retry-After: 2", 2 * S},
+    {"retry-after:2", 2 * S},
+    {"Retry-After: 1.486", 1486 * MS},
+    {"Retry-After: 0.0000001", 1},
+    {"Retry-After: 1.4860000000000002", 1486001},
+    {"Retry-After: 3.", 3 * S},
+    {"Retry-After: .5", UPSTREAM_PENALTY_US},
+    {"Retry-After: -1", UPSTREAM_PENALTY_US},
+    {"Retry-After: 1e3", UPSTREAM_PENALTY_US},
+    {"Retry-After: 0", UPSTREAM_PENALTY_US},
+    {"Retry-After:", UPSTREAM_PENALTY_US},
+    {"Retry-After: 99999999999999999999999999", UPSTREAM_WAIT_MAX_US},
+    {"Retry-After: 1|Retry-After: 4|Retry-After: 2", 4 * S},
+    {"Retry-After: Sun, 06 Nov 1994 08:50:07 GMT", 30 * S},
+    {"Retry-After: Sunday, 06-Nov-94 08:50:07 GMT", 30 * S},
+    {"Retry-After: Sun Nov  6 08:50:07 1994", 30 * S},
+    {"Retry-After: Sun, 06 Nov 1994 08:49:07 GMT", UPSTREAM_PENALTY_US},
+    {"Retry-After: Sun, 06 Nov 1994 08:50:07 GMT and more", UPSTREAM_PENALTY_US},
+    {"Retry-After: Sun, 06 Nov 1994 08:50:07 GMT, or somewhat later than that", UPSTREAM_PENALTY_US},
+    {"Retry-After: Fri, 31 Dec 9999 23:59:59 GMT", UPSTREAM_WAIT_MAX_US},
+    {"Date: Sun, 06 Nov 1994 08:50:00 GMT|Retry-After: Sun, 06 Nov 1994 08:50:07 GMT", 7 * S},
+    {"X-RateLimit-Reset-In: 1486", 1486 * MS},
+    {"X-RateLimit-Reset-In: 1486.5", 1486500},
+    {"X-RateLimit-Reset-In: 700|Retry-After: 1", 700 * MS},
+    {"X-RateLimit-Reset-In: soon|Retry-After: 1", 1 * S},
+    {"X-RateLimit-Reset-In: 0|Retry-After: 1", 1 * S},
+    {"RateLimit: limit=10, remaining=0, reset=7", 7 * S},
+    {"RateLimit: \"default\";r=0;t=7", 7 * S},
+    {"RateLimit: \"default\";r=0;t=7|Retry-After: 3", 3 * S},
+    {"RateLimit-Reset: 6", 6 * S},
+    {"RateLimit: ;;=,t", UPSTREAM_PENALTY_US},
+    {"X-RateLimit-Reset: 1700000000", UPSTREAM_PENALTY_US},
+    {"No colon here", UPSTREAM_PENALTY_US},
+};
+
+static void every_wait_is_read(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(holds); i++) {
+        char lines[512];
+
+        print_message("  %s\n", holds[i].fields);
+        snprintf(lines, sizeof(lines), "HTTP/1.1 429 Too Many|%s", holds[i].fields);
+        read_head(&head, lines);
+        assert_int_equal(upstream_judge(UPSTREAM_WHOLE, &head, NOW).hold_us, holds[i].hold_us);
+    }
+}
+
+static const struct {
+    const char *head;
+    const char *passed;
+} passages[] = {
+    {"HTTP/1.1 200 OK|content-type:  application/json |ETag: \"1\"|Server: x|Set-Cookie: a=b",
+     "Content-Type: application/json\r\nETag: \"1\"\r\n"},
+    {"HTTP/1.1 200 OK|Retry-After: 1|X-RateLimit-Limit: 1|X-RateLimit-Remaining: 0|X-RateLimit-Reset-In: "
+     "1000",
+     ""},
+    {"HTTP/1.1 503 Later|Retry-After: 1", "Retry-After: 1\r\n"},
+    {"HTTP/1.1 200 OK|Connection: keep-alive|Keep-Alive: timeout=5|Transfer-Encoding: chunked|Via: 1.1 "
+     "x|Date: x",
+     ""},
+    {"HTTP/1.1 103 Early Hints|ETag: \"early\"||HTTP/1.1 200 OK|ETag: \"late\"", "ETag: \"late\"\r\n"},
+    {"HTTP/1.1 200 OK|ETag: a\001b|Vary:", "Vary: \r\n"},
+    {"HTTP/1.1 302 Found|Location: /x|Allow: GET|WWW-Authenticate: Basic",
+     "Location: /x\r\nAllow: GET\r\nWWW-Authenticate: Basic\r\n"},
+};
+
+static void only_listed_fields_pass(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(passages); i++) {
+        print_message("  %s\n", passages[i].head);
+        read_head(&head, passages[i].head);
+        assert_true(text_equal(upstream_head_fields(&head), passages[i].passed));
+    }
+}
+
+static void trailer_fields_are_ignored(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    read_head(&head, "HTTP/1.1 200 OK|ETag: \"1\"");
+    upstream_head_line(&head, text_of("ETag: \"2\"\r\n"));
+    upstream_head_line(&head, text_of("Retry-After: 99\r\n"));
+    assert_true(text_equal(upstream_head_fields(&head), "ETag: \"1\"\r\n"));
+    assert_false(head.asks_to_wait);
+}
+
+static void fields_that_do_not_fit_are_left_out_whole(void **state)
+{
+    static struct upstream_head head;
+    char line[5000];
+
+    (void)state;
+    memset(line, 'x', sizeof(line));
+    memcpy(line, "ETag: ", 6);
+    upstream_head_init(&head);
+    upstream_head_line(&head, text_of("HTTP/1.1 200 OK"));
+    for (unsigned i = 0; i < 3; i++)
+        upstream_head_line(&head, (struct text){line, sizeof(line)});
+    upstream_head_line(&head, text_of("Allow: GET"));
+    assert_int_equal(upstream_head_fields(&head).bytes, sizeof(line) + 2 + 12);
+}
+
+static void freshness_comes_from_the_fields(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    read_head(&head, "HTTP/1.1 200 OK|Cache-Control: max-age=5|Cache-Control: must-revalidate");
+    assert_int_equal(head.freshness.max_age_us, 5 * S);
+    assert_true(head.freshness.must_revalidate);
+    read_head(&head, "HTTP/1.1 200 OK|Vary: *");
+    assert_true(head.freshness.no_store);
+}
+
+static const struct {
+    const char *base;
+    bool good;
+} bases[] = {
+    {"http://localhost:5555/api/score", true},
+    {"https://score.example/api/score?x=1", true},
+    {"http://[::1]:80/", true},
+    {"http://h", true},
+    {"http://h?x", true},
+    {"", false},
+    {"localhost:5555", false},
+    {"ftp://h/", false},
+    {"http://", false},
+    {"http:///x", false},
+    {"http://user:pw@h/", false},
+    {"http://h/#part", false},
+    {"http://h/a b", false},
+    {"http://h:99999/", false},
+    {"file:///etc/passwd", false},
+};
+
+static void bases_are_checked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(bases); i++) {
+        print_message("  %s\n", bases[i].base);
+        assert_int_equal(upstream_url_check(bases[i].base), bases[i].good ? 0 : -EINVAL);
+    }
+}
+
+static const struct {
+    const char *base, *query, *url;
+} urls[] = {
+    {"http://h/api", "cpf=52998224725", "http://h/api?cpf=52998224725"},
+    {"http://h/api?", "cpf=1", "http://h/api?cpf=1"},
+    {"http://h/api?a=1", "cpf=1", "http://h/api?a=1&cpf=1"},
+    {"http://h/api?a=1&", "cpf=1", "http://h/api?a=1&cpf=1"},
+    {"http://h/api", "", "http://h/api"},
+    {"http://h/api", "cpf=1 2", NULL},
+    {"http://h/api", "cpf=1\r\nX: y", NULL},
+    {"http://h/api", "cpf=%zz", NULL},
+};
+
+static void urls_are_built(void **state)
+{
+    char url[UPSTREAM_URL_BYTES], *query = malloc(UPSTREAM_URL_BYTES);
+
+    (void)state;
+    assert_non_null(query);
+    for (size_t i = 0; i < COUNT(urls); i++) {
+        int rc = upstream_url_make(urls[i].base, text_of(urls[i].query), url);
+
+        assert_int_equal(rc, urls[i].url ? 0 : -EINVAL);
+        if (urls[i].url)
+            assert_string_equal(url, urls[i].url);
+    }
+    memset(query, 'q', UPSTREAM_URL_BYTES);
+    assert_int_equal(upstream_url_make("http://h/", (struct text){query, UPSTREAM_URL_BYTES - 11}, url), 0);
+    assert_int_equal(upstream_url_make("http://h/", (struct text){query, UPSTREAM_URL_BYTES - 10}, url),
+                     -EMSGSIZE);
+    free(query);
+}
+
+static void only_harmless_values_are_sent(void **state)
+{
+    (void)state;
+    assert_true(upstream_value_ok(text_of("client-1~!")));
+    assert_false(upstream_value_ok(text_of("")));
+    assert_false(upstream_value_ok(text_of("a b")));
+    assert_false(upstream_value_ok(text_of("a\r\nX-Evil: 1")));
+    assert_false(upstream_value_ok(text_of("\x7f")));
+    assert_false(upstream_value_ok(text_of("\xc3\xa9")));
+    assert_false(upstream_value_ok((struct text){"a\0b", 3}));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_end_has_its_verdict),
+        cmocka_unit_test(every_wait_is_read),
+        cmocka_unit_test(only_listed_fields_pass),
+        cmocka_unit_test(trailer_fields_are_ignored),
+        cmocka_unit_test(fields_that_do_not_fit_are_left_out_whole),
+        cmocka_unit_test(freshness_comes_from_the_fields),
+        cmocka_unit_test(bases_are_checked),
+        cmocka_unit_test(urls_are_built),
+        cmocka_unit_test(only_harmless_values_are_sent),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
