@@ -132,24 +132,21 @@ static void cache_drop(struct cache *cache)
     cache->reading = false;
 }
 
-/* Whether the file that was opened is still the one of that name, and as long as its tree says: LMDB would
- * run over the end of a truncated one. */
+/* Whether the file that was opened is still the one of that name, and as long as its map, as the writer makes
+ * it: LMDB would run over the end of one that was cut. */
 static bool file_is_sound(struct cache *cache)
 {
     struct stat opened, named;
     MDB_envinfo info;
-    MDB_stat stat_of_env;
     mdb_filehandle_t fd;
 
-    if (mdb_env_get_fd(cache->env, &fd) || mdb_env_info(cache->env, &info) ||
-        mdb_env_stat(cache->env, &stat_of_env))
-        return false;
-    if (fstat(fd, &opened) < 0 || stat(cache->path, &named) < 0)
+    if (mdb_env_get_fd(cache->env, &fd) || mdb_env_info(cache->env, &info) || fstat(fd, &opened) < 0 ||
+        stat(cache->path, &named) < 0)
         return false;
     cache->device = opened.st_dev;
     cache->inode = opened.st_ino;
     return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino &&
-           (size_t)opened.st_size >= (info.me_last_pgno + 1) * stat_of_env.ms_psize;
+           (size_t)opened.st_size >= info.me_mapsize;
 }
 
 /* Opens the file, or leaves the cache without one. */

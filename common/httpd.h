@@ -3,7 +3,10 @@
  * Keep-alive; pipelined requests are handed over one at a time, in order; one read and one write per
  * request, no timer or epoll churn on the hot path. A client that leaves (RST, or FIN when abort_on_fin)
  * while its request waits is noticed at once. Slow senders and slow readers are timed out; every limit is
- * in struct httpd_config. A connection that waits for its answer holds no read buffer. */
+ * in struct httpd_config. A connection that waits for its answer holds no read buffer.
+ *
+ * The limit of seeing: what a client pipelines behind a waiting request is buffered up to about one request's
+ * limits, then reading stops. A reset is still seen then, but a FIN only if it gets through to our socket. */
 #ifndef SLUICE_HTTPD_H
 #define SLUICE_HTTPD_H
 
@@ -21,17 +24,18 @@ struct httpd_config {
     int64_t head_timeout_us;  /* from a request's first byte to its last; beyond: 408 */
     int64_t idle_timeout_us;  /* between requests; beyond: close */
     int64_t write_timeout_us; /* without progress of an answer; beyond: close */
-    bool abort_on_fin;        /* a half-closed client counts as gone */
+    bool abort_on_fin;        /* a half-closed client counts as gone: without it, so does only a reset one */
 };
 
 struct httpd_handlers {
     /* A whole request is here. It borrows until return. Exactly one httpd_reply(), now or later, ends the
-     * exchange, unless gone() comes first. */
+     * exchange, unless gone() comes first. Never called from inside httpd_reply(). */
     void (*request)(void *arg, struct httpd_exchange *exchange, const struct http_request *request);
     /* The client has left; the exchange ends on return and must not be answered. */
     void (*gone)(void *arg, struct httpd_exchange *exchange);
-    /* The parser refused a request; what to put into the body of the answer. May be NULL: a plain text
-     * body. Writes the body into buffer and its media type into *type; returns the body's length. */
+    /* We refuse a request without handing it over (400, 408, 413, 414, 417, 431, 501, 505; 503 for too many
+     * connections); what to put into the body of the answer. May be NULL: a plain text body. Writes the body
+     * into buffer and its media type into *type (borrowed till the next call); returns the body's length. */
     size_t (*refusal)(void *arg, int status, const char *detail, char *buffer, size_t size,
                       const char **type);
 };
@@ -39,31 +43,39 @@ struct httpd_handlers {
 struct httpd_reply {
     int status;
     struct text fields; /* whole lines, each "Name: value\r\n"; borrowed */
-    struct text body;   /* borrowed; left out, but counted, in answers to HEAD */
+    struct text body;   /* borrowed; left out, but counted, in answers to HEAD; none with 204 and 304 */
     bool close;         /* ask for the end of the connection */
 };
 
 struct httpd_stats {
-    uint64_t connections_total, requests_total, refused_total, gone_total, timed_out_total;
-    unsigned connections; /* open now */
+    uint64_t connections_total; /* accepted */
+    uint64_t requests_total;    /* handed over */
+    uint64_t refused_total;     /* by the parser */
+    uint64_t gone_total;        /* clients that left while their request waited */
+    uint64_t timed_out_total;   /* slow senders and slow readers; to be idle is no offence */
+    unsigned connections;       /* open now */
 };
 
-/* A listening socket: the inherited one (LISTEN_FDS=1, descriptor 3) or a new one on host:port. Returns the
- * descriptor or -errno. */
+/* A listening socket: the inherited one (LISTEN_FDS=1, descriptor 3) or a new one on host:port, where host is
+ * "localhost" or an IPv4 or IPv6 literal, and port 0 takes a free one. Returns the descriptor or -errno.
+ * LISTEN_FDS is for us when LISTEN_PID is ours or not set; it is taken out of the environment once used. */
 int httpd_listen(const char *host, unsigned port);
-/* The port it really listens on. */
+/* The port it really listens on; 0 when it is no TCP socket. */
 unsigned httpd_port(int listen_fd);
 
 /* Takes the descriptor. NULL when out of memory or descriptors. */
 struct httpd *httpd_new(struct event_base *base, int listen_fd, const struct httpd_config *config,
                         const struct httpd_handlers *handlers, void *arg);
-void httpd_free(struct httpd *httpd); /* takes NULL; cuts what is open */
+/* Takes NULL; cuts what is open, without calling any handler. Not from inside a handler. */
+void httpd_free(struct httpd *httpd);
 
 /* Stops accepting; existing connections go on, with "Connection: close" in their next answer. When the last
- * one has closed (idle ones are closed at once), calls done. */
+ * one has closed (idle ones are closed at once, and two seconds later those that never sent a request), calls
+ * done from the loop; httpd may be freed there. */
 void httpd_drain(struct httpd *httpd, void (*done)(void *arg), void *arg);
 
-/* Answers and ends the exchange. httpd adds Date, Content-Length and Connection. */
+/* Answers and ends the exchange: the pointer is dead on return. httpd adds Date, Content-Length and
+ * Connection. May be called from inside request(), also for another exchange than its own. */
 void httpd_reply(struct httpd_exchange *exchange, const struct httpd_reply *reply);
 
 /* One pointer of yours for each exchange; NULL at first. */
@@ -72,6 +84,7 @@ void *httpd_exchange_get(const struct httpd_exchange *exchange);
 /* Whether the peer is on the loopback network (for calls that only this host may make). */
 bool httpd_exchange_local(const struct httpd_exchange *exchange);
 
+/* Borrowed for as long as httpd lives. */
 const struct httpd_stats *httpd_stats(const struct httpd *httpd);
 
 #endif

@@ -12,7 +12,8 @@
 
 void json_init(struct json *json, char *buffer, size_t size)
 {
-    *json = (struct json){.at = buffer, .size = size};
+    *json = (struct json){.size = size};
+    json->at = buffer;
 }
 
 static void put(struct json *json, const char *bytes, size_t count)

@@ -302,6 +302,15 @@ void cache_file_condemn(struct cache_file *file)
     write_stamp(file, PHASE_CONDEMNED);
 }
 
+void cache_file_discard(struct cache_file *file)
+{
+    if (!file->env)
+        return;
+    mdb_env_close(file->env);
+    file->env = NULL;
+    remove_file(file, false);
+}
+
 bool cache_file_is_there(const struct cache_file *file)
 {
     char path[CACHE_PATH_BYTES + 64];

@@ -46,6 +46,8 @@ int cache_file_open(struct cache_file *file, struct cache_file_report *report);
 void cache_file_close(struct cache_file *file);
 /* Closes it for good: the next opening sets it aside. */
 void cache_file_condemn(struct cache_file *file);
+/* Closes and removes it. */
+void cache_file_discard(struct cache_file *file);
 /* Whether the open file is still the one of its name. */
 bool cache_file_is_there(const struct cache_file *file);
 

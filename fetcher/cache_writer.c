@@ -3,15 +3,16 @@
 #include "fetcher/cache_writer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "fetcher/cache_file.h"
 
-#define EXPIRE_PER_STORE 32  /* expired answers removed along with a store */
+#define EXPIRE_PER_STORE 8   /* expired answers removed along with a store */
 #define EXPIRE_PER_TICK  512 /* and by a tick */
-#define EVICT_PER_STORE  32  /* live ones removed along with a store while the cache is over its mark */
-#define EVICT_FIRST      32  /* when the map is full: so many at first, twice as many each time */
-#define EVICT_ROUNDS     6
+#define EVICT_PER_STORE  8   /* live ones removed along with a store while the cache is over its mark */
+#define EVICT_FIRST      8   /* when the map is full: so many at first, twice as many each time */
+#define EVICT_ROUNDS     8
 #define NOTES_MAX        4
 
 struct cache_writer {
@@ -183,13 +184,23 @@ static size_t stat_bytes(MDB_txn *txn, MDB_dbi database)
     return (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * stat.ms_psize;
 }
 
-/* An eighth of the map stays free of live pages: even a deletion needs fresh ones, and a long answer needs
- * them side by side. */
-static bool over_mark(const struct cache_writer *writer, MDB_txn *txn)
+/* Pages are never changed in place: each deletion needs fresh ones, and what a transaction frees only the
+ * next but one may use. So an eighth of the map stays free of live pages, and room for the coming answer
+ * thrice. */
+static bool over_mark(const struct cache_writer *writer, MDB_txn *txn, size_t coming)
 {
     size_t used = stat_bytes(txn, writer->file.answers) + stat_bytes(txn, writer->file.expiry);
 
-    return used > writer->file.max_bytes - writer->file.max_bytes / 8;
+    return used + 3 * coming > writer->file.max_bytes - writer->file.max_bytes / 8;
+}
+
+static int make_room(struct cache_writer *writer, MDB_txn *txn, size_t coming, unsigned *removed)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; i < EVICT_PER_STORE && rc == 0 && over_mark(writer, txn, coming); i++)
+        rc = remove_soonest(writer, txn, INT64_MAX, 1, removed);
+    return rc;
 }
 
 static int forget_older(struct cache_writer *writer, MDB_txn *txn, MDB_val *name)
@@ -239,8 +250,8 @@ static int store_once(struct cache_writer *writer, const struct cache_key *key, 
     if (rc)
         return rc;
     rc = remove_soonest(writer, txn, now_wall_us, EXPIRE_PER_STORE, &removed);
-    if (rc == 0 && over_mark(writer, txn))
-        rc = remove_soonest(writer, txn, INT64_MAX, EVICT_PER_STORE, &removed);
+    if (rc == 0)
+        rc = make_room(writer, txn, answer_bytes(answer), &removed);
     if (rc == 0)
         rc = put(writer, txn, key, answer);
     if (rc) {
@@ -274,6 +285,26 @@ static int remove_in_own_txn(struct cache_writer *writer, int64_t until_us, unsi
     return rc;
 }
 
+/* What one transaction frees, the next but one may use: this is the one between them. */
+static int let_age(struct cache_writer *writer)
+{
+    unsigned char bytes[CACHE_EXPIRY_BYTES] = {0};
+    MDB_val entry = {.mv_size = sizeof(bytes), .mv_data = bytes}, nothing = {.mv_size = 0, .mv_data = NULL};
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(writer->file.env, NULL, 0, &txn);
+
+    if (rc)
+        return rc;
+    rc = mdb_put(txn, writer->file.expiry, &entry, &nothing, 0);
+    if (rc == 0)
+        rc = mdb_del(txn, writer->file.expiry, &entry, NULL);
+    if (rc) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return mdb_txn_commit(txn);
+}
+
 /* A full map is not the file's fault, nor is a disk that refuses; anything else LMDB says about the contents
  * is. */
 static int file_error(struct cache_writer *writer, int rc)
@@ -288,6 +319,51 @@ static int file_error(struct cache_writer *writer, int rc)
     return -EIO;
 }
 
+/* One line of mdb_reader_list(): pid, thread, and the transaction it reads in, or "-". */
+static int see_reader(const char *line, void *pinned)
+{
+    unsigned long txn;
+
+    *(bool *)pinned |= sscanf(line, "%*d %*x %lu", &txn) == 1;
+    return 0;
+}
+
+static bool is_pinned(struct cache_writer *writer)
+{
+    bool pinned = false;
+
+    return mdb_reader_list(writer->file.env, see_reader, &pinned) < 0 || pinned;
+}
+
+/* The map is so full that nothing can be deleted any more. While somebody reads, that may pass; if nobody
+ * does, only a new file helps. */
+static void start_anew(struct cache_writer *writer)
+{
+    drop_reader(writer);
+    cache_file_discard(&writer->file);
+    add_note(writer, "cache_discarded", "no room could be made in it", true);
+    open_file(writer);
+}
+
+static int store_somehow(struct cache_writer *writer, const struct cache_key *key,
+                         const struct answer *answer, int64_t now_wall_us)
+{
+    int rc = store_once(writer, key, answer, now_wall_us);
+
+    for (unsigned round = 0; rc == MDB_MAP_FULL && round < EVICT_ROUNDS; round++) {
+        mdb_reader_check(writer->file.env, NULL); /* a reader that died pins the pages of its time */
+        rc = remove_in_own_txn(writer, INT64_MAX, EVICT_FIRST << round);
+        if (rc == 0)
+            rc = let_age(writer);
+        if (rc == 0)
+            rc = store_once(writer, key, answer, now_wall_us);
+    }
+    if (rc != MDB_MAP_FULL || is_pinned(writer))
+        return rc;
+    start_anew(writer);
+    return writer->file.env ? store_once(writer, key, answer, now_wall_us) : EIO;
+}
+
 int cache_writer_store(struct cache_writer *writer, const struct cache_key *key, const struct answer *answer,
                        int64_t now_wall_us)
 {
@@ -298,13 +374,7 @@ int cache_writer_store(struct cache_writer *writer, const struct cache_key *key,
         writer->stats.errors_total++;
         return writer->file.env ? -EFBIG : -ENODEV;
     }
-    rc = store_once(writer, key, answer, now_wall_us);
-    for (unsigned round = 0; rc == MDB_MAP_FULL && round < EVICT_ROUNDS; round++) {
-        mdb_reader_check(writer->file.env, NULL); /* a reader that died pins the pages of its time */
-        rc = remove_in_own_txn(writer, INT64_MAX, EVICT_FIRST << round);
-        if (rc == 0 || rc == MDB_MAP_FULL)
-            rc = store_once(writer, key, answer, now_wall_us);
-    }
+    rc = store_somehow(writer, key, answer, now_wall_us);
     if (rc) {
         writer->stats.errors_total++;
         return file_error(writer, rc);

@@ -3,6 +3,7 @@
 #include "gateway/render.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #define US_IN_MS     1000
 #define US_IN_SECOND 1000000
@@ -229,9 +230,9 @@ static void put_detail(struct json *json, const struct problem *problem)
 
 static void put_type(struct json *json, const struct problem *problem)
 {
-    char type[64] = "urn:sluice:problem:";
+    char type[64];
 
-    strncat(type, problem->reason, sizeof(type) - strlen(type) - 1);
+    snprintf(type, sizeof(type), "urn:sluice:problem:%s", problem->reason);
     json_key(json, "type");
     json_string(json, type);
 }

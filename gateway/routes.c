@@ -41,13 +41,10 @@ static void put_string(struct json *json, const char *key, const char *value)
 /* "dispatch" of the lane "score" is called "score.dispatch". */
 static void put_name(struct json *json, const struct health_check *check, bool is_key)
 {
-    char name[2 * MESSAGE_LABEL_BYTES] = "";
+    char name[2 * MESSAGE_LABEL_BYTES];
 
-    if (check->lane) {
-        strncat(name, check->lane->name, MESSAGE_LABEL_BYTES - 1);
-        strcat(name, ".");
-    }
-    strncat(name, check->name, MESSAGE_LABEL_BYTES - 1);
+    snprintf(name, sizeof(name), "%s%s%s", check->lane ? check->lane->name : "", check->lane ? "." : "",
+             check->name);
     if (is_key)
         json_key(json, name);
     else

@@ -121,9 +121,10 @@ static void put_histogram(struct exposition *exposition, const struct histogram_
 int prometheus_render(const struct store *store, const struct metrics *sum, int64_t now_us, int64_t wall_us,
                       char *buffer, size_t size, struct text *out)
 {
-    struct exposition exposition = {.at = buffer, .size = size};
+    struct exposition exposition = {.size = size};
     const char *before = "";
 
+    exposition.at = buffer;
     put_processes(&exposition, store, now_us, wall_us);
     for (int i = 0; i < METRIC_COUNT; i++) {
         const struct metric_spec *spec = metric_spec((enum metric)i);

@@ -234,13 +234,12 @@ void core_fetcher_lost(struct core *core, int64_t now_us)
     core->fetcher_ready = false;
     while (core->flights.count > 0) {
         struct flight *flight = &core->flights.table[core->flights.count - 1];
-        int64_t until_us = now_us;
+        /* What has not been reported as sent may have been, or, were it stopped rather than dead, still be
+         * until its lease ends. */
+        int64_t last_us = flight->sent_us > 0 ? flight->sent_us : flight->latest_us;
         struct job *job = flight->job;
 
-        /* It may be stopped rather than dead, and fire until the lease ends. */
-        if (flight->sent_us == 0 && flight->latest_us > now_us)
-            until_us = flight->latest_us;
-        limiter_given_up(&core->limiter, flight->attempt, until_us);
+        limiter_lost(&core->limiter, flight->attempt, last_us, now_us);
         flight_remove(&core->flights, flight);
         job = job ? requeue(core, job) : NULL;
         if (job)

@@ -4,9 +4,10 @@
 #include <errno.h>
 
 #define PPM          1000000
-#define SLEW_PPM     500 /* two clocks that NTP steers may differ by so much */
-#define DOUBT_DECAY  500 /* answers in which doubt falls by the factor e */
-#define DOUBT_G_GAIN 4   /* in full doubt G is five times what it was */
+#define JOURNEY_US   500000 /* while little is known */
+#define SLEW_PPM     500    /* two clocks that NTP steers may differ by so much */
+#define DOUBT_DECAY  500    /* answers in which doubt falls by the factor e */
+#define DOUBT_G_GAIN 4      /* in full doubt G is five times what it was */
 
 static const char *const mode_names[] = {
     [LIMITER_ADAPTIVE] = "adaptive",
@@ -243,9 +244,27 @@ void limiter_rejected(struct limiter *limiter, uint64_t attempt, int64_t sent_us
     permit_bind(limiter, attempt, arrival_bound(limiter, sent_us, first_us));
 }
 
-void limiter_given_up(struct limiter *limiter, uint64_t attempt, int64_t until_us)
+void limiter_given_up(struct limiter *limiter, uint64_t attempt, int64_t now_us)
 {
-    permit_bind(limiter, attempt, until_us);
+    permit_bind(limiter, attempt, now_us);
+}
+
+/* How long a request may be on its way at most, answer included, as far as is known. */
+static int64_t journey_us(const struct limiter *limiter)
+{
+    int64_t journey = roundtrip_ceiling_us(&limiter->roundtrip);
+
+    if (journey != LIMITER_NEVER)
+        return journey;
+    journey = 2 * roundtrip_longest_us(&limiter->roundtrip);
+    return journey > JOURNEY_US ? journey : JOURNEY_US;
+}
+
+void limiter_lost(struct limiter *limiter, uint64_t attempt, int64_t last_us, int64_t now_us)
+{
+    int64_t bound_us = last_us + journey_us(limiter);
+
+    permit_bind(limiter, attempt, bound_us > now_us ? bound_us : now_us);
 }
 
 void limiter_unsent(struct limiter *limiter, uint64_t attempt)

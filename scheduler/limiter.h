@@ -71,8 +71,10 @@ int limiter_grant(struct limiter *limiter, uint64_t attempt, int64_t now_us);
 void limiter_sent(struct limiter *limiter, uint64_t attempt, int64_t sent_us);
 void limiter_answered(struct limiter *limiter, uint64_t attempt, int64_t sent_us, int64_t first_us);
 void limiter_rejected(struct limiter *limiter, uint64_t attempt, int64_t sent_us, int64_t first_us);
-/* It counts as arriving at until_us: a provider that stalls reads a request even after we closed. */
-void limiter_given_up(struct limiter *limiter, uint64_t attempt, int64_t until_us);
+/* It counts as arriving now: a provider that stalls reads a request even after we closed. */
+void limiter_given_up(struct limiter *limiter, uint64_t attempt, int64_t now_us);
+/* Its sender died, and sent it not after last_us: it may still be on its way. */
+void limiter_lost(struct limiter *limiter, uint64_t attempt, int64_t last_us, int64_t now_us);
 void limiter_unsent(struct limiter *limiter, uint64_t attempt);
 
 /* The provider asks to wait: never shortened by a later call, at most hold_max_us from now. */

@@ -3,6 +3,7 @@
 
 #define SLACK_US      500 /* clocks and stamps */
 #define CEILING_CARE  3
+#define LIGHT_TAIL    8 /* the ten longest must lie within an eighth of the rest's range */
 #define SMALL_N_EXTRA 200
 
 void roundtrip_init(struct roundtrip *roundtrip)
@@ -101,10 +102,20 @@ int64_t roundtrip_floor_us(const struct roundtrip *roundtrip)
 int64_t roundtrip_ceiling_us(const struct roundtrip *roundtrip)
 {
     const struct roundtrip_half *a = &roundtrip->halves[0], *b = &roundtrip->halves[1];
-    int64_t first_us = 0, tenth_us = 0;
+    int64_t first_us = 0, tenth_us = 0, least_us = 0;
 
     if (roundtrip_count(roundtrip) < ROUNDTRIP_MIN_CEILING)
         return INT64_MAX;
+    extremes(a->least_us, kept(a), b->least_us, kept(b), 1, &least_us, &tenth_us);
     extremes(a->most_us, kept(a), b->most_us, kept(b), -1, &first_us, &tenth_us);
+    if ((first_us - tenth_us) * LIGHT_TAIL > tenth_us - least_us)
+        return INT64_MAX;
     return first_us + CEILING_CARE * widened(first_us - tenth_us, roundtrip_count(roundtrip)) + SLACK_US;
+}
+
+int64_t roundtrip_longest_us(const struct roundtrip *roundtrip)
+{
+    const struct roundtrip_half *halves = roundtrip->halves;
+
+    return halves[0].most_us[0] > halves[1].most_us[0] ? halves[0].most_us[0] : halves[1].most_us[0];
 }

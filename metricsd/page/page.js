@@ -19,6 +19,7 @@ function element(id) {
 }
 
 function duration(us) {
+  if (us === 0) return "0";
   if (us < 1000) return `${us} µs`;
   if (us < 1e6) return `${(us / 1000).toFixed(us < 1e4 ? 2 : 0)} ms`;
   if (us < 6e7) return `${(us / 1e6).toFixed(2)} s`;

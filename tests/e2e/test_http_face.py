@@ -34,13 +34,14 @@ class Echo:
         environment |= {name: str(value) for name, value in options.items()}
         self.process = subprocess.Popen([BIN / "httpd_echo"], env=environment, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE)
+        self.told = False
         assert select.select([self.process.stdout], [], [], PATIENCE)[0], "httpd_echo does not get ready"
         line = self.process.stdout.readline().decode()
         self.port = int(re.fullmatch(r"READY httpd_echo port=(\d+)\n", line).group(1))
 
     def stats(self):
         with Peer(self.port) as peer:
-            peer.send(request("/stats"))
+            peer.send(get("/stats"))
             return json.loads(peer.answer().body)
 
     def wait_stats(self, condition, seconds=PATIENCE):
@@ -48,8 +49,17 @@ class Echo:
         while not condition(self.stats()):
             assert time.monotonic() < end, self.stats()
 
-    def stop(self):
-        self.process.terminate()
+    def terminate(self):
+        """Once: a second signal would cut the drain short."""
+        if not self.told:
+            self.process.terminate()
+        self.told = True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.terminate()
         _, log = self.process.communicate(timeout=PATIENCE)
         assert self.process.returncode == 0, log.decode()
         assert b"Sanitizer" not in log and b"runtime error" not in log, log.decode()
@@ -111,9 +121,8 @@ class Peer:
 
 @pytest.fixture(scope="module")
 def echo():
-    server = Echo(ECHO_HEAD_MS=2000)
-    yield server
-    server.stop()
+    with Echo(ECHO_HEAD_MS=2000) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -126,16 +135,12 @@ def still_alive(request):
     yield
     if "port" in request.fixturenames:
         with Peer(request.getfixturevalue("port")) as peer:
-            peer.send(request_bytes())
+            peer.send(get(PATH))
             assert peer.answer().status == 200
 
 
-def request_bytes(path=PATH, method="GET", fields=b"", body=b""):
-    return f"{method} {path} HTTP/1.1\r\nHost: a\r\n".encode() + fields + b"\r\n" + body
-
-
-def request(path):
-    return request_bytes(path)
+def get(path):
+    return f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 
 
 LINE = b"GET %s HTTP/1.1\r\n" % PATH.encode()
@@ -298,23 +303,19 @@ def test_head_has_no_body(port):
 
 
 def test_ten_thousand_pipelined(port):
+    """9112, 9.3.2; the last one asks for the end, so that all that was sent can be read until then."""
     with Peer(port) as peer:
-        sent = memoryview((HEAD + END) * 10_000)
-        answers = 0
+        rest = memoryview((HEAD + END) * 9_999 + HEAD + b"Connection: close\r\n" + END)
         peer.socket.setblocking(False)
-        while answers < 10_000:
-            readable, writable, _ = select.select([peer.socket], [peer.socket] if sent else [], [], PATIENCE)
+        open_still = True
+        while open_still:
+            readable, writable, _ = select.select([peer.socket], [peer.socket] if rest else [], [], PATIENCE)
             assert readable or writable
             if writable:
-                sent = sent[peer.socket.send(sent[:65536]):]
+                rest = rest[peer.socket.send(rest[:65536]):]
             if readable:
-                assert peer.read()
-                *whole, peer.held = peer.held.split(b"HTTP/1.1 200 OK\r\n")
-                answers += len(whole)
-                peer.held = b"HTTP/1.1 200 OK\r\n" + peer.held if whole or answers else peer.held
-                answers -= 1 if whole and whole[0] == b"" else 0
-                if not sent and answers == 9_999 and b"\r\n\r\n" in peer.held:
-                    break
+                open_still = peer.read()
+        assert peer.held.count(b"HTTP/1.1 200 OK\r\n") == 10_000
 
 
 def test_pipelined_behind_a_refusal(port):
@@ -368,11 +369,10 @@ def test_slow_senders_are_timed_out(port):
         body.send(PUT + b"Content-Length: 3\r\n\r\na")
         while not select.select([slow.socket], [], [], 0.2)[0]:
             slow.send(b"G")
-            assert time.monotonic() < started + 6, "still listening"
-            slow = slow if len(HEAD) else slow
-        assert slow.answer().status in (408, 501)
+            assert time.monotonic() < started + 6, "it still listens"
+        assert slow.answer().status == 408
         assert body.answer().status == 408
-        assert 1.9 < time.monotonic() - started < 5
+        assert time.monotonic() > started + 2
 
 
 @echo_only
@@ -380,7 +380,7 @@ def test_resets_while_waiting_are_noticed(echo):
     before = echo.stats()["gone_total"]
     peers = [Peer(echo.port) for _ in range(20)]
     for peer in peers:
-        peer.send(request("/wait"))
+        peer.send(get("/wait"))
     requests = echo.stats()["requests_total"]
     assert requests >= 20
     started = time.monotonic()
@@ -394,7 +394,7 @@ def test_resets_while_waiting_are_noticed(echo):
 def test_half_closed_clients_wait_by_default(echo):
     before = echo.stats()["gone_total"]
     with Peer(echo.port) as peer:
-        peer.send(request("/wait"))
+        peer.send(get("/wait"))
         peer.socket.shutdown(socket.SHUT_WR)
         for _ in range(20):
             assert echo.stats()["gone_total"] == before
@@ -405,7 +405,7 @@ def test_half_closed_clients_wait_by_default(echo):
 @echo_only
 def test_answers_from_the_loop_keep_the_order(port):
     with Peer(port) as peer:
-        peer.send((request("/later") + request("/now")) * 50)
+        peer.send((get("/later") + get("/now")) * 50)
         for _ in range(50):
             assert peer.answer().body == b"later\n"
             assert b"/now" in peer.answer().body
@@ -414,51 +414,56 @@ def test_answers_from_the_loop_keep_the_order(port):
 @echo_only
 def test_a_slow_reader_gets_it_all(port):
     with Peer(port) as peer:
-        peer.send(request("/big") + request("/now"))
+        peer.send(get("/big") + get("/now"))
         assert len(peer.answer().body) == 8 * 1024 * 1024
         assert b"/now" in peer.answer().body
 
 
 @echo_only
-def test_limits_of_time_and_number():
-    echo = Echo(ECHO_ABORT_ON_FIN=1, ECHO_IDLE_MS=200, ECHO_WRITE_MS=200, ECHO_CONNECTIONS=3)
-    try:
+def test_who_is_ended():
+    with Echo(ECHO_ABORT_ON_FIN=1, ECHO_IDLE_MS=200, ECHO_WRITE_MS=200) as echo:
         with Peer(echo.port) as peer:
-            peer.send(request("/wait"))
+            peer.send(get("/wait"))
             peer.socket.shutdown(socket.SHUT_WR)
             echo.wait_stats(lambda stats: stats["gone_total"] == 1)
         with Peer(echo.port) as idle, Peer(echo.port) as stuck:
-            stuck.send(request("/big"))
+            stuck.send(get("/big"))
             assert idle.ended()
             echo.wait_stats(lambda stats: stats["timed_out_total"] == 1)
-        echo.wait_stats(lambda stats: stats["connections"] == 1)
+
+
+@echo_only
+def test_too_many_connections():
+    with Echo(ECHO_CONNECTIONS=3) as echo:
         waiting = [Peer(echo.port) for _ in range(3)]
         for peer in waiting:
-            peer.send(request("/wait"))
+            peer.send(get("/wait"))
         with Peer(echo.port) as peer:
             assert peer.answer().status == 503
             assert peer.ended()
         for peer in waiting:
             peer.reset()
-        echo.wait_stats(lambda stats: stats["gone_total"] == 4)
-    finally:
-        echo.stop()
+        end = time.monotonic() + PATIENCE
+        status = 503
+        while status == 503 and time.monotonic() < end:
+            with Peer(echo.port) as peer:
+                peer.send(get("/now"))
+                status = peer.answer().status
+        assert status == 200
 
 
 @echo_only
 def test_drain():
     """SIGTERM: the listener is closed, what is under way is answered, with the word that it is the end."""
-    echo = Echo()
-    with Peer(echo.port) as idle, Peer(echo.port) as half:
-        idle.send(request("/now"))
+    with Echo() as echo, Peer(echo.port) as idle, Peer(echo.port) as half:
+        idle.send(get("/now"))
         assert idle.answer().status == 200
         half.send(HEAD)
         echo.wait_stats(lambda stats: stats["connections"] >= 3)
-        echo.process.terminate()
+        echo.terminate()
         assert idle.ended()
         half.send(END)
         assert half.answer().fields["connection"] == "close"
         assert half.ended()
         with pytest.raises(ConnectionRefusedError):
             Peer(echo.port)
-    assert echo.process.wait(PATIENCE) == 0

@@ -1,6 +1,5 @@
 """test_metricsd.py - a real sluice-metricsd, and foreign clients of it: publishers that speak as the processes do
 (and some that lie), subscribers of the feed, HTTP clients, promtool."""
-import os
 import random
 import re
 import signal
@@ -17,7 +16,6 @@ from stack import ROOT, START_SECONDS, Process, check_log, clean_environment, wa
 EVENT, TOTALS, DISTRIBUTION, SNAPSHOT, EXPOSITION = 50, 51, 52, 53, 54
 BUCKETS = 134
 SECOND = 1_000_000
-QUARTERS = "gateway.request_seconds"
 
 
 class Metricsd:
@@ -244,7 +242,7 @@ def test_whoever_comes_late_soon_has_all(metricsd, local):
     snapshot, _ = feed.take_topic("snapshot")
     exposition, body = feed.take_topic("exposition")
     assert snapshot["val"]["gateway.requests_total"] == 7
-    assert set(snapshot["q"]) >= {f"{QUARTERS}.p50", f"{QUARTERS}.p90", f"{QUARTERS}.p95", f"{QUARTERS}.p99"}
+    assert set(snapshot["q"]) >= {f"gateway.request_seconds.{point}" for point in ("p50", "p90", "p95", "p99")}
     assert exposition["n"] == snapshot["n"] and exposition["m"] == EXPOSITION
     assert b"\nsluice_gateway_requests_total 7\n" in body[0]
     first = time.monotonic()
@@ -284,11 +282,9 @@ def test_lies_are_counted_and_believed_by_nobody(metricsd):
     liar = metricsd.publisher("gateway", epoch=5)
     liar.totals()
     metricsd.wait_value("gateway.up", 1)
-    for what, frames in LIES.items():
-        before = metricsd.value("metricsd.bad_messages_total")
+    for frames in LIES.values():
         liar.socket.send_multipart(frames)
-        wait_for(lambda: metricsd.value("metricsd.bad_messages_total") == before + 1, what)
-        liar.totals()  # so that it stays up
+    metricsd.wait_value("metricsd.bad_messages_total", len(LIES))
     liar.totals(requests_total=-1)
     liar.totals(requests_total=2**62)
     liar.totals(requests_total="many")
@@ -313,12 +309,14 @@ def test_endless_epochs_find_an_end(metricsd):
             liar.event("sent", rq="x" * 64, why="y" * 48)
             liar.totals(requests_total=1)
 
-    flood(2000)
-    metricsd.wait_value("metricsd.refused_messages_total", 2 * (2000 - 64 + 1))  # metricsd itself has a place
+    flood(200)
+    metricsd.wait_value("metricsd.refused_messages_total", 2 * (200 - 64 + 1))  # metricsd itself has a place
+    flood(20000)  # fills the socket's own bounded queue once
+    wait_for(lambda: metricsd.value("metricsd.refused_messages_total") > 30000, "the first flood is over", 60)
     before_kb = metricsd.memory_kb()
     flood(20000)
-    wait_for(lambda: metricsd.value("metricsd.refused_messages_total") > 2 * 21000, "the flood is over", 60)
-    assert metricsd.memory_kb() - before_kb < 16 * 1024
+    wait_for(lambda: metricsd.value("metricsd.refused_messages_total") > 65000, "the second flood is over", 60)
+    assert metricsd.memory_kb() - before_kb < 8 * 1024
     state = metricsd.state()
     assert len(state["processes"]) == 64 and len(state["events"]) <= 200
     honest = metricsd.publisher("scheduler")
@@ -367,6 +365,7 @@ def test_the_page_knows_only_names_that_exist(metricsd):
 def test_the_feed_stays_on_this_host(tmp_path, endpoint):
     metricsd = Metricsd(tmp_path, FEED_ENDPOINT=endpoint)
     process = Process("metricsd", metricsd.environment, tmp_path)
+    assert process.popen.wait(START_SECONDS) == 1
     assert process.stop() == 1
     log = process.log_text()
     assert "feed_endpoint_refused" in log and endpoint in log
@@ -375,6 +374,7 @@ def test_the_feed_stays_on_this_host(tmp_path, endpoint):
 
 def test_a_second_one_refuses_and_a_successor_takes_over(metricsd):
     second = Process("metricsd", metricsd.environment | {"METRICSD_PORT": "0"}, metricsd.folder)
+    assert second.popen.wait(START_SECONDS) == 1
     assert second.stop() == 1
     assert "another_metricsd_runs" in second.log_text()
     gateway = metricsd.publisher("gateway")
@@ -397,5 +397,4 @@ def test_it_ends_when_told_to(metricsd):
     feed.take_topic("snapshot")
     metricsd.process.popen.send_signal(signal.SIGTERM)
     assert metricsd.process.popen.wait(START_SECONDS) == 0
-    assert not os.path.exists(f"/proc/{metricsd.process.popen.pid}/fd")
     metricsd.process.killed = True

@@ -18,9 +18,10 @@ static int read_caller(const char *fields, const char *query, struct caller *cal
     static char room[512], bytes[1024];
     struct http_request request = {.method = HTTP_GET};
     struct param params[CALLER_PARAMS];
+    char *rest;
 
     snprintf(bytes, sizeof(bytes), "%s", fields);
-    for (char *line = strtok(bytes, "|"); line; line = strtok(NULL, "|")) {
+    for (char *line = strtok_r(bytes, "|", &rest); line; line = strtok_r(NULL, "|", &rest)) {
         struct http_field *field = &request.fields[request.field_count++];
         char *colon = strchr(line, ':');
 

@@ -1,17 +1,11 @@
 /* httpd_peer_test.c - clients that leave, stall or flood, and a server that drains: whom httpd gives up, and
  * when. The stage is tests/support/httpd_play.h. */
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -183,7 +177,7 @@ static void drain_lets_requests_finish(void **state)
     assert_int_equal(idle->end, 1);
     assert_non_null(strstr(ready->got, "</race>")); /* it was on its way already */
     assert_non_null(strstr(ready->got, "Connection: close"));
-    client_say(young, GET("/young")); /* and this one had been let in by the kernel */
+    client_say(young, GET("/young")); /* and this one had been let in by the kernel only */
     UNTIL(client_has(young, "</young>"));
     client_free(idle);
     client_free(ready);
@@ -197,6 +191,22 @@ static void drain_lets_requests_finish(void **state)
     play_answer("done");
     UNTIL(client_has(busy, "done") && client_ended(busy));
     client_free(busy);
+    UNTIL(drained_count == 1);
+}
+
+/* A client that was let in last may still send its request, but is not waited for without end. */
+static void drain_ends_who_says_nothing(void **state)
+{
+    struct client *silent = client_new();
+    int64_t began_us = clock_now_us();
+
+    (void)state;
+    drained_count = 0;
+    httpd_drain(play.httpd, on_drained, &drained_count);
+    UNTIL(client_ended(silent));
+    assert_int_equal(silent->end, 1);
+    assert_true(clock_now_us() - began_us >= HTTPD_LINGER_US);
+    client_free(silent);
     UNTIL(drained_count == 1);
 }
 
@@ -222,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_fin_behind_a_flood),
         cmocka_unit_test(the_slow_are_ended),
         STORY(drain_lets_requests_finish),
+        STORY(drain_ends_who_says_nothing),
         STORY(drain_of_nothing),
     };
 

@@ -272,15 +272,17 @@ static void listens_where_told(void **state)
         unsigned port;
         int rc;
     } table[] = {
-        {"127.0.0.1", 0, 0},           {"localhost", 0, 0}, {"0.0.0.0", 0, 0},
-        {"example.org", 0, -EINVAL},   {"", 0, -EINVAL},    {"[::1", 0, -EINVAL},
-        {"127.0.0.1", 65536, -EINVAL},
+        {"127.0.0.1", 0, 0}, {"localhost", 0, 0},  {"0.0.0.0", 0, 0},
+        {"::1", 0, 0},       {"[::1]", 0, 0},      {"example.org", 0, -EINVAL},
+        {"", 0, -EINVAL},    {"[::1", 0, -EINVAL}, {"127.0.0.1", 65536, -EINVAL},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         int fd = httpd_listen(table[i].host, table[i].port);
 
+        if (fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT)
+            continue; /* a machine without IPv6 */
         assert_int_equal(fd < 0 ? fd : 0, table[i].rc);
         if (fd < 0)
             continue;
