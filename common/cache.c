@@ -17,9 +17,8 @@ struct cache {
     MDB_env *env; /* NULL while there is no file that can be read */
     MDB_txn *txn;
     MDB_dbi answers;
-    dev_t device; /* of the opened file, to notice a rebuilt one */
-    ino_t inode;
-    bool reading; /* txn is live */
+    bool reading;     /* txn is live */
+    struct stat seen; /* the file that is open, or the one that could not be opened */
 };
 
 static int read_secret(const char *path, unsigned char secret[CACHE_SECRET_BYTES])
@@ -132,6 +131,11 @@ static void cache_drop(struct cache *cache)
     cache->reading = false;
 }
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 /* Whether the file that was opened is still the one of that name, and as long as its map, as the writer makes
  * it: LMDB would run over the end of one that was cut. */
 static bool file_is_sound(struct cache *cache)
@@ -140,17 +144,13 @@ static bool file_is_sound(struct cache *cache)
     MDB_envinfo info;
     mdb_filehandle_t fd;
 
-    if (mdb_env_get_fd(cache->env, &fd) || mdb_env_info(cache->env, &info) || fstat(fd, &opened) < 0 ||
-        stat(cache->path, &named) < 0)
-        return false;
-    cache->device = opened.st_dev;
-    cache->inode = opened.st_ino;
-    return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino &&
+    return mdb_env_get_fd(cache->env, &fd) == 0 && mdb_env_info(cache->env, &info) == 0 &&
+           fstat(fd, &opened) == 0 && stat(cache->path, &named) == 0 && same_file(&opened, &named) &&
            (size_t)opened.st_size >= info.me_mapsize;
 }
 
 /* Opens the file, or leaves the cache without one. */
-static void cache_try(struct cache *cache)
+static void open_file(struct cache *cache)
 {
     MDB_txn *txn;
     int rc;
@@ -187,6 +187,22 @@ static void cache_try(struct cache *cache)
     mdb_txn_reset(cache->txn);
 }
 
+/* Without a file each look-up asks for one; one that could not be opened is tried again when it has changed.
+ */
+static void cache_try(struct cache *cache)
+{
+    struct stat named;
+
+    if (stat(cache->path, &named) < 0)
+        return;
+    if (same_file(&named, &cache->seen) && named.st_size == cache->seen.st_size &&
+        named.st_mtim.tv_sec == cache->seen.st_mtim.tv_sec &&
+        named.st_mtim.tv_nsec == cache->seen.st_mtim.tv_nsec)
+        return;
+    cache->seen = named;
+    open_file(cache);
+}
+
 struct cache *cache_open(const char *cache_dir)
 {
     struct cache *cache = calloc(1, sizeof(*cache));
@@ -214,9 +230,11 @@ int cache_find(struct cache *cache, const struct cache_key *key, struct answer *
     int rc;
 
     if (!cache->env)
+        cache_try(cache);
+    if (!cache->env)
         return -ENOENT;
     if (!cache->reading && mdb_txn_renew(cache->txn)) {
-        cache_drop(cache); /* its map has grown, or the file is broken: the next tick opens it anew */
+        cache_drop(cache); /* its map has grown, or the file is broken: it is opened anew when it changes */
         return -ENOENT;
     }
     cache->reading = true;
@@ -237,9 +255,9 @@ void cache_tick(struct cache *cache)
 {
     struct stat named;
 
-    if (cache->env && stat(cache->path, &named) == 0 && named.st_dev == cache->device &&
-        named.st_ino == cache->inode)
+    if (cache->env && stat(cache->path, &named) == 0 && same_file(&named, &cache->seen))
         return;
     cache_drop(cache);
+    cache->seen = (struct stat){0}; /* try in any case */
     cache_try(cache);
 }

@@ -1,8 +1,8 @@
 /* cache.h - the reader's side of the answer cache: an LMDB file that the fetcher writes and all others map.
  *
  * Look-ups cost no system call and see the last commit. A reader works without the file as long as there is
- * none, and finds it (or a rebuilt one) at its next cache_tick(). Files are 0600: bodies may hold personal
- * data. Keys are hashes with a secret, so that a key on disk or in a log tells nothing. */
+ * none; it finds it at the next look-up, and a rebuilt one at the next cache_tick(). Files are 0600: bodies
+ * may hold personal data. Keys are hashes with a secret, so that a key on disk or in a log tells nothing. */
 #ifndef SLUICE_CACHE_H
 #define SLUICE_CACHE_H
 
@@ -43,7 +43,7 @@ int cache_find(struct cache *cache, const struct cache_key *key, struct answer *
 /* Ends the borrowing of all answers; call it before the process sleeps, since a held one pins pages. */
 void cache_release(struct cache *cache);
 
-/* Once a second: opens a file that has appeared or been rebuilt. */
+/* Once a second: opens a file that has been rebuilt. Ends the borrowing of answers. */
 void cache_tick(struct cache *cache);
 
 #endif

@@ -9,9 +9,9 @@
 #include "fetcher/cache_file.h"
 
 #define EXPIRE_PER_STORE 8   /* expired answers removed along with a store */
-#define EXPIRE_PER_TICK  512 /* and by a tick */
+#define EXPIRE_PER_TICK  128 /* and by a tick: some 0.2 ms */
 #define EVICT_PER_STORE  8   /* live ones removed along with a store while the cache is over its mark */
-#define EVICT_FIRST      8   /* when the map is full: so many at first, twice as many each time */
+#define EVICT_FIRST      8U  /* when the map is full: so many at first, twice as many each time */
 #define EVICT_ROUNDS     8
 #define NOTES_MAX        4
 

@@ -1,53 +1,14 @@
-/* fetcher.c - see fetcher.h. What the scheduler grants waits for its time, is sent, ends, is stored and then
- * reported. What decides something is in the pure files beside this one; here bytes move, timers are armed
- * and lines logged. */
+/* fetcher.c - see fetcher.h: the process's life, its link to the scheduler, its log and its events. attempt.c
+ * leads a grant from its arrival to its end; what decides something is in the pure files beside them. */
 #include "fetcher/fetcher.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/clock.h"
-#include "common/event.h"
-#include "fetcher/cache_writer.h"
-#include "fetcher/grant.h"
-#include "fetcher/outbox.h"
+#include "fetcher/fetcher_inside.h"
 
 #define LEASE_SLACK_US 1000000LL /* a probe's lease outlasts the longest call by so much */
 #define DETAIL_BYTES   160
-
-/* While a connection is being made, the process shows itself that it is awake. One that has been stopped for
- * longer than this must not send what it was granted before: the scheduler takes a peer for dead after 2 s.
- */
-#define PULSE_US 100000LL
-#define STALL_US 1000000LL
-
-/* A provider. */
-struct upstream_lane {
-    const char *name, *url;
-    struct breaker breaker;
-    struct breaker told; /* as announced last */
-};
-
-struct fetcher {
-    struct loop *loop;
-    struct event_base *base;
-    struct bus *bus;
-    struct outbox outbox;
-    struct event_publisher *events;
-    struct message_codec *codec; /* for the bodies of `fetch` */
-    struct metrics metrics;
-    struct cache_writer *cache;
-    struct freshness_policy freshness;
-    struct transfers *transfers;
-    struct upstream_lane lane;
-    struct grant *grants;
-    struct event *tick, *pulse;
-    uint64_t serial; /* of the latest grant */
-    uint64_t link;   /* counts ups and downs, so that no link is taken for another */
-    int64_t last_sent_at_us, pulse_at_us;
-    bool draining;
-};
 
 static void emit(struct fetcher *fetcher, const char *name, const struct grant *grant, enum reason reason,
                  int64_t value)
@@ -77,8 +38,7 @@ static void send_breaker(struct fetcher *fetcher, const struct upstream_lane *la
     outbox_send(&fetcher->outbox, &message, NULL);
 }
 
-/* Tells of every change, whatever has caused it. */
-static void announce_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
+void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
 {
     static const char *const events[] = {[BREAKER_CLOSED] = "breaker_closed",
                                          [BREAKER_HALF_OPEN] = "breaker_half_open",
@@ -100,185 +60,43 @@ static void announce_breaker(struct fetcher *fetcher, struct upstream_lane *lane
              log_str("reason", reason_name(breaker->last_reason)));
 }
 
-/* The grant's one report, and its end. */
-static void settle(struct fetcher *fetcher, struct grant *grant, struct message *fetched,
-                   struct bus_body *body)
+void fetcher_tell_refused(struct fetcher *fetcher, uint64_t attempt, const char *why)
 {
-    fetched->fetched.attempt = grant->attempt;
-    if (grant->link == fetcher->link)
-        outbox_send(&fetcher->outbox, fetched, body);
-    grant_remove(&fetcher->grants, grant);
-    grant_free(grant);
+    emit(fetcher, "fetch_refused", NULL, REASON_INTERNAL, (int64_t)attempt);
+    log_error("fetch_refused", log_int("attempt", (int64_t)attempt), log_str("why", why));
 }
 
-/* The permit comes back: nothing has been written. */
-static void give_back(struct fetcher *fetcher, struct grant *grant, enum fetch_outcome outcome,
-                      enum reason reason)
+void fetcher_tell_unsent(struct fetcher *fetcher, const struct grant *grant, enum reason reason)
 {
-    struct message fetched = {.type = MESSAGE_TYPE_fetched};
-
-    if (grant->state == GRANT_STARTED)
-        breaker_ended(&grant->lane->breaker, grant->serial, BREAKER_NEUTRAL, REASON_NONE, clock_now_us());
-    fetched.fetched.outcome = outcome;
-    fetched.fetched.reason = text_of(reason_name(reason));
-    fetched.fetched.ended_at_us = clock_now_us();
     metric_add(&fetcher->metrics, METRIC_FETCHER_UNSENT, 1);
     emit(fetcher, "unsent", grant, reason, 0);
     log_info("unsent", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
              log_str("reason", reason_name(reason)));
-    settle(fetcher, grant, &fetched, NULL);
 }
 
-/* All that have not been sent. */
-static void give_all_back(struct fetcher *fetcher, enum grant_state state)
+void fetcher_tell_saved(struct fetcher *fetcher, const struct grant *grant)
 {
-    struct grant *next;
-
-    for (struct grant *grant = fetcher->grants; grant; grant = next) {
-        next = grant->next;
-        if (grant->state == state)
-            give_back(fetcher, grant, FETCH_UNSENT, REASON_NONE);
-    }
-}
-
-/* What came while draining has been kept until now: given back at once it would be granted again at once. */
-static void check_drained(struct fetcher *fetcher)
-{
-    if (!fetcher->draining || grant_count(fetcher->grants, GRANT_SENT) > 0)
-        return;
-    give_all_back(fetcher, GRANT_WAITING);
-    loop_drained(fetcher->loop);
-}
-
-/* The record of an answer as a body frame; NULL when out of memory. */
-static struct bus_body *record_of(const struct answer *answer)
-{
-    size_t bytes = answer_bytes(answer);
-    char *record = malloc(bytes);
-    struct bus_body *body = NULL;
-
-    if (record) {
-        answer_write(answer, record);
-        body = bus_body_new((struct text){record, bytes});
-    }
-    free(record);
-    return body;
-}
-
-/* The last look: the answer may have come meanwhile, for somebody else. */
-static bool answer_from_cache(struct fetcher *fetcher, struct grant *grant)
-{
-    struct message fetched = {.type = MESSAGE_TYPE_fetched};
-    struct bus_body *body = NULL;
-    struct answer answer;
-
-    if (cache_writer_find(fetcher->cache, &grant->key, &answer) == 0 &&
-        answer.fresh_wall_us > clock_wall_us())
-        body = record_of(&answer);
-    if (body) {
-        fetched.fetched.outcome = FETCH_CACHED;
-        fetched.fetched.reason = text_of(reason_name(REASON_NONE));
-        fetched.fetched.status = answer.status;
-        fetched.fetched.ended_at_us = clock_now_us();
-    }
-    cache_writer_release(fetcher->cache);
-    if (!body)
-        return false;
     metric_add(&fetcher->metrics, METRIC_FETCHER_SAVED, 1);
     emit(fetcher, "saved", grant, REASON_NONE, 0);
     log_info("saved", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt));
-    settle(fetcher, grant, &fetched, body);
-    bus_body_free(body);
-    return true;
 }
 
-static void arm(struct fetcher *fetcher, struct grant *grant, int64_t now_us)
+void fetcher_tell_sent(struct fetcher *fetcher, const struct grant *grant)
 {
-    int64_t delay_us = grant->earliest_at_us > now_us ? grant->earliest_at_us - now_us : 0;
-    struct timeval delay = {.tv_sec = (time_t)(delay_us / US_PER_SECOND),
-                            .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)};
+    int64_t late_us = fetcher->last_sent_at_us - grant->earliest_at_us;
 
-    /* libevent counts from when this turn of the loop began, which would make the timer early. */
-    event_base_update_cache_time(fetcher->base);
-    evtimer_add(grant->timer, &delay);
-}
-
-static void start(struct fetcher *fetcher, struct grant *grant, int64_t now_us)
-{
-    struct timeval pulse = {.tv_usec = PULSE_US};
-
-    grant->state = GRANT_STARTED;
-    fetcher->pulse_at_us = now_us;
-    if (transfer_start(grant->transfer) < 0)
-        give_back(fetcher, grant, FETCH_UNSENT, REASON_INTERNAL);
-    else if (grant->state == GRANT_STARTED)
-        event_add(fetcher->pulse, &pulse);
-    announce_breaker(fetcher, &fetcher->lane);
-}
-
-/* The grant's time has come. */
-static void on_time(evutil_socket_t fd, short what, void *arg)
-{
-    struct grant *grant = arg;
-    struct fetcher *fetcher = grant->owner;
-    int64_t now_us = clock_now_us();
-
-    (void)fd;
-    (void)what;
-    if (now_us < grant->earliest_at_us)
-        arm(fetcher, grant, now_us);
-    else if (now_us > grant->latest_at_us || now_us > grant->deadline_at_us)
-        give_back(fetcher, grant, FETCH_UNSENT, REASON_NONE);
-    else if (answer_from_cache(fetcher, grant))
-        return;
-    else if (!breaker_admit(&grant->lane->breaker, grant->serial, now_us))
-        give_back(fetcher, grant, FETCH_REFUSED, REASON_BREAKER_OPEN);
-    else
-        start(fetcher, grant, now_us);
-}
-
-static void on_pulse(evutil_socket_t fd, short what, void *arg)
-{
-    struct fetcher *fetcher = arg;
-    int64_t now_us = clock_now_us();
-
-    (void)fd;
-    (void)what;
-    if (now_us - fetcher->pulse_at_us > STALL_US)
-        give_all_back(fetcher, GRANT_STARTED);
-    fetcher->pulse_at_us = now_us;
-    if (grant_count(fetcher->grants, GRANT_STARTED) == 0)
-        event_del(fetcher->pulse);
-    announce_breaker(fetcher, &fetcher->lane);
-}
-
-/* The connection may have taken long, but then this process has been awake all the time, and the scheduler
- * still counts the permit as spent. */
-static bool on_may_send(void *arg, int64_t now_us)
-{
-    const struct grant *grant = arg;
-    const struct fetcher *fetcher = grant->owner;
-    bool awake = now_us - fetcher->pulse_at_us <= STALL_US;
-
-    return fetcher->outbox.peer != 0 && grant->link == fetcher->link && awake;
-}
-
-static void on_sent(void *arg, int64_t sent_at_us)
-{
-    struct grant *grant = arg;
-    struct fetcher *fetcher = grant->owner;
-    struct message sent = {.type = MESSAGE_TYPE_sent};
-
-    sent.sent.attempt = grant->attempt;
-    sent.sent.sent_at_us = sent_at_us;
-    outbox_send(&fetcher->outbox, &sent, NULL);
-    grant->state = GRANT_SENT;
-    fetcher->last_sent_at_us = sent_at_us;
-    breaker_sent(&grant->lane->breaker, grant->serial, sent_at_us);
     metric_add(&fetcher->metrics, METRIC_FETCHER_SENT, 1);
-    emit(fetcher, "sent", grant, REASON_NONE, sent_at_us - grant->earliest_at_us);
+    emit(fetcher, "sent", grant, REASON_NONE, late_us);
     log_debug("sent", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
-              log_int("late_us", sent_at_us - grant->earliest_at_us));
+              log_int("late_us", late_us));
+}
+
+void fetcher_tell_stored(struct fetcher *fetcher, const struct grant *grant, int rc, int64_t fresh_us)
+{
+    if (rc == 0)
+        emit(fetcher, "stored", grant, REASON_NONE, fresh_us);
+    else
+        log_warn("not_stored", log_str("request", grant->request), log_str("why", strerror(-rc)));
 }
 
 static void count_end(struct fetcher *fetcher, const struct transfer_result *result,
@@ -328,27 +146,8 @@ static void log_end(const struct grant *grant, const struct transfer_result *res
              log_str("detail", detail));
 }
 
-/* Stores what may be stored, and gives the record for the report; NULL when out of memory. */
-static struct bus_body *keep_answer(struct fetcher *fetcher, struct grant *grant,
-                                    const struct transfer_result *result)
-{
-    int64_t now_wall_us = clock_wall_us();
-    struct answer answer = {
-        .status = result->head->status, .fields = upstream_head_fields(result->head), .body = result->body};
-    int rc;
-
-    if (freshness_apply(&result->head->freshness, &fetcher->freshness, now_wall_us, &answer)) {
-        rc = cache_writer_store(fetcher->cache, &grant->key, &answer, now_wall_us);
-        if (rc == 0)
-            emit(fetcher, "stored", grant, REASON_NONE, answer.fresh_wall_us - now_wall_us);
-        else
-            log_warn("not_stored", log_str("request", grant->request), log_str("why", strerror(-rc)));
-    }
-    return record_of(&answer);
-}
-
-static void tell_end(struct fetcher *fetcher, struct grant *grant, const struct transfer_result *result,
-                     const struct upstream_verdict *verdict)
+void fetcher_tell_ended(struct fetcher *fetcher, const struct grant *grant,
+                        const struct transfer_result *result, const struct upstream_verdict *verdict)
 {
     static const char *const events[] = {[FETCH_ANSWERED] = "answered",
                                          [FETCH_LIMITED] = "limited",
@@ -357,6 +156,7 @@ static void tell_end(struct fetcher *fetcher, struct grant *grant, const struct 
     const char *event = events[verdict->outcome];
     bool limited = verdict->outcome == FETCH_LIMITED, sent = result->sent_at_us != 0;
 
+    count_end(fetcher, result, verdict);
     emit(fetcher, event, grant, verdict->reason,
          limited ? verdict->hold_us
          : sent  ? result->ended_at_us - result->sent_at_us
@@ -364,119 +164,25 @@ static void tell_end(struct fetcher *fetcher, struct grant *grant, const struct 
     log_end(grant, result, verdict, event);
 }
 
-static void on_ended(void *arg, const struct transfer_result *result)
-{
-    struct grant *grant = arg;
-    struct fetcher *fetcher = grant->owner;
-    struct upstream_lane *lane = grant->lane;
-    int64_t first_wall_us = clock_wall_us() - (result->ended_at_us - result->first_at_us);
-    struct upstream_verdict verdict = upstream_judge(result->end, result->head, first_wall_us);
-    struct message fetched = {.type = MESSAGE_TYPE_fetched};
-    struct bus_body *body = NULL;
-
-    if (verdict.answer && verdict.outcome != FETCH_LIMITED)
-        body = keep_answer(fetcher, grant, result);
-    fetched.fetched.outcome = verdict.outcome;
-    fetched.fetched.reason = text_of(reason_name(verdict.reason));
-    fetched.fetched.status = verdict.answer || verdict.outcome == FETCH_LIMITED ? result->head->status : 0;
-    fetched.fetched.sent_at_us = result->sent_at_us;
-    fetched.fetched.first_at_us = result->first_at_us;
-    fetched.fetched.ended_at_us = result->ended_at_us;
-    fetched.fetched.hold_us = verdict.hold_us;
-    if (verdict.outcome == FETCH_ANSWERED && !body) { /* out of memory: there is nothing to pass on */
-        fetched.fetched.outcome = FETCH_FAILED;
-        fetched.fetched.reason = text_of(reason_name(REASON_INTERNAL));
-    }
-    breaker_ended(&lane->breaker, grant->serial, verdict.breaker, verdict.reason, result->ended_at_us);
-    /* The breaker's news first: a scheduler that hears of a failure must not grant into an open breaker. */
-    announce_breaker(fetcher, lane);
-    count_end(fetcher, result, &verdict);
-    tell_end(fetcher, grant, result, &verdict);
-    settle(fetcher, grant, &fetched, body);
-    bus_body_free(body);
-    check_drained(fetcher);
-}
-
-static const struct transfer_handlers transfer_handlers = {
-    .may_send = on_may_send, .sent = on_sent, .ended = on_ended};
-
-/* Makes the transfer, so that only its start is left for the time itself. NULL, or what is wrong. */
-static const char *prepare(struct fetcher *fetcher, struct grant *grant, struct bus_body *body)
-{
-    char url[UPSTREAM_URL_BYTES], id[MESSAGE_ID_BYTES + 24];
-    struct transfer_request request = {.url = url};
-    struct message message;
-
-    if (message_decode(fetcher->codec, bus_body_text(body), &message) < 0 ||
-        message.type != MESSAGE_TYPE_request)
-        return "its body is no request";
-    request.head = text_equal(message.request.method, "HEAD");
-    if (!request.head && !text_equal(message.request.method, "GET"))
-        return "its method is not supported";
-    if (upstream_url_make(grant->lane->url, message.request.query, url) < 0)
-        return "its query makes no URL";
-    snprintf(id, sizeof(id), "%s.%" PRIu64, grant->request, grant->attempt);
-    request.client_id = message.request.client_id;
-    request.request_id = text_of(id);
-    if (upstream_value_ok(message.request.traceparent))
-        request.traceparent = message.request.traceparent;
-    grant->timer = evtimer_new(fetcher->base, on_time, grant);
-    grant->transfer = transfer_new(fetcher->transfers, &request, &transfer_handlers, grant);
-    return grant->timer && grant->transfer ? NULL : "a field cannot be sent, or out of memory";
-}
-
-static void on_fetch(struct fetcher *fetcher, const struct message_fetch *fetch, struct bus_body *body)
-{
-    struct grant *grant = grant_new(fetch, ++fetcher->serial, fetcher->link);
-    struct message fetched = {.type = MESSAGE_TYPE_fetched};
-    const char *wrong;
-
-    if (!grant) {
-        log_error("fetch_refused", log_int("attempt", (int64_t)fetch->attempt),
-                  log_str("why", "bad key or no memory"));
-        fetched.fetched.attempt = fetch->attempt;
-        fetched.fetched.outcome = FETCH_UNSENT;
-        fetched.fetched.reason = text_of(reason_name(REASON_INTERNAL));
-        fetched.fetched.ended_at_us = clock_now_us();
-        outbox_send(&fetcher->outbox, &fetched, NULL);
-        return;
-    }
-    grant->owner = fetcher;
-    grant->lane = &fetcher->lane;
-    grant_add(&fetcher->grants, grant);
-    wrong =
-        text_equal(fetch->lane, fetcher->lane.name) ? prepare(fetcher, grant, body) : "its lane is unknown";
-    if (wrong) {
-        log_error("fetch_refused", log_int("attempt", (int64_t)fetch->attempt), log_str("why", wrong));
-        give_back(fetcher, grant, FETCH_UNSENT, REASON_INTERNAL);
-    } else if (!fetcher->draining) {
-        arm(fetcher, grant, clock_now_us());
-    }
-}
-
 static void on_message(void *arg, uint64_t peer, const struct message *message, struct bus_body *body)
 {
     struct fetcher *fetcher = arg;
-    struct grant *grant;
 
     (void)peer;
     switch (message->type) {
     case MESSAGE_TYPE_fetch:
-        on_fetch(fetcher, &message->fetch, body);
+        attempt_fetch(fetcher, &message->fetch, body);
         return;
     case MESSAGE_TYPE_abort:
-        grant = grant_find(fetcher->grants, message->abort.attempt, fetcher->link);
-        if (grant && grant->state != GRANT_SENT)
-            give_back(fetcher, grant, FETCH_UNSENT, REASON_NONE);
-        announce_breaker(fetcher, &fetcher->lane);
+        attempt_abort(fetcher, message->abort.attempt);
         return;
     default:
         log_warn("strange_message", log_int("type", (int64_t)message->type));
     }
 }
 
-/* What is in flight was sent for another epoch: the scheduler is told how much that is, and later of each end
- * under the attempt number 0. */
+/* What is in flight was sent for another link: the scheduler is told how much that is, and later of each end,
+ * under an attempt that it does not know. */
 static void on_up(void *arg, uint64_t peer, struct text role)
 {
     struct fetcher *fetcher = arg;
@@ -485,10 +191,8 @@ static void on_up(void *arg, uint64_t peer, struct text role)
     (void)role;
     fetcher->link++;
     outbox_link(&fetcher->outbox, peer);
-    for (struct grant *grant = fetcher->grants; grant; grant = grant->next) {
-        grant->attempt = 0;
+    for (struct grant *grant = fetcher->grants; grant; grant = grant->next)
         grant->link = fetcher->link;
-    }
     ready.ready.last_sent_at_us = fetcher->last_sent_at_us;
     ready.ready.in_flight = grant_count(fetcher->grants, GRANT_SENT);
     outbox_send(&fetcher->outbox, &ready, NULL);
@@ -506,9 +210,7 @@ static void on_down(void *arg, uint64_t peer, const char *why)
     fetcher->link++;
     outbox_link(&fetcher->outbox, 0);
     metric_set(&fetcher->metrics, METRIC_FETCHER_LINK_UP, 0);
-    give_all_back(fetcher, GRANT_WAITING);
-    give_all_back(fetcher, GRANT_STARTED);
-    announce_breaker(fetcher, &fetcher->lane);
+    attempt_give_all_back(fetcher);
 }
 
 static void on_writable(void *arg, uint64_t peer)
@@ -545,7 +247,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     breaker_tick(&fetcher->lane.breaker, clock_now_us());
-    announce_breaker(fetcher, &fetcher->lane);
+    fetcher_tell_breaker(fetcher, &fetcher->lane);
     cache_writer_tick(fetcher->cache, clock_wall_us());
     log_cache_notes(fetcher);
     stats = cache_writer_stats(fetcher->cache);
@@ -561,9 +263,8 @@ static void on_drain(void *arg)
     struct fetcher *fetcher = arg;
 
     fetcher->draining = true;
-    give_all_back(fetcher, GRANT_WAITING);
-    give_all_back(fetcher, GRANT_STARTED);
-    check_drained(fetcher);
+    attempt_give_all_back(fetcher);
+    attempt_check_drained(fetcher);
 }
 
 /* What the others wait for comes last, so that a fetcher that cannot serve is never connected. 0 or -errno.
@@ -595,7 +296,7 @@ static int open_parts(struct fetcher *fetcher, const struct config *config)
     fetcher->transfers = transfers_new(fetcher->base, &transfers);
     fetcher->bus = bus_new(fetcher->base);
     fetcher->tick = event_new(fetcher->base, -1, EV_PERSIST, on_tick, fetcher);
-    fetcher->pulse = event_new(fetcher->base, -1, EV_PERSIST, on_pulse, fetcher);
+    fetcher->pulse = event_new(fetcher->base, -1, EV_PERSIST, attempt_pulse, fetcher);
     if (!fetcher->codec || !fetcher->transfers || !fetcher->bus || !fetcher->tick || !fetcher->pulse)
         return -ENOMEM;
     return event_add(fetcher->tick, &(struct timeval){.tv_sec = 1});

@@ -21,7 +21,7 @@ struct grant {
     struct upstream_lane *lane;
     enum grant_state state;
     uint64_t serial;  /* of this fetcher's, never used twice */
-    uint64_t attempt; /* of the scheduler's; 0: of one that is gone */
+    uint64_t attempt; /* the scheduler's number */
     uint64_t link;    /* on which it came, or on which `ready` has told of it */
     char request[MESSAGE_ID_BYTES + 1];
     struct cache_key key;

@@ -1,5 +1,5 @@
 /* lane.h - one provider as the scheduler's process sees it: its core, and what is said about it to the
- * others. Pure but for the allocation: the messages are built here and sent by scheduler.c. */
+ * others. Its messages are built here and sent by others. */
 #ifndef SLUICE_SCHEDULER_LANE_H
 #define SLUICE_SCHEDULER_LANE_H
 

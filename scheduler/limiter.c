@@ -124,7 +124,7 @@ static int64_t release_forecast(const struct limiter *limiter, const struct perm
 static int64_t nth_release(const struct limiter *limiter, int64_t at_us,
                            int64_t (*release_of)(const struct limiter *, const struct permit *, int64_t))
 {
-    int64_t latest[LIMITER_BURST_MAX];
+    int64_t latest[LIMITER_BURST_MAX] = {0};
     unsigned count = 0, burst = limiter->config.burst;
 
     for (unsigned i = 0; i < limiter->permit_count; i++) {
@@ -138,7 +138,7 @@ static int64_t nth_release(const struct limiter *limiter, int64_t at_us,
             latest[place] = latest[place - 1];
         latest[place] = release_us;
     }
-    return count < burst ? at_us : latest[burst - 1];
+    return count < burst || burst == 0 ? at_us : latest[burst - 1];
 }
 
 int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -34,15 +35,22 @@ class Deployed:
         self.pids = []
 
     def __enter__(self):
-        text = ""
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def wait_ready(self):
+        text, fd = "", self.popen.stdout.fileno()
         while "curl" not in text:
-            ready, _, _ = select.select([self.popen.stdout], [], [], 2 * stack.START_SECONDS)
-            line = self.popen.stdout.readline().decode() if ready else ""
-            assert line, f"no URLs:\n{text}\n{self.log_text()[-4000:]}"
-            text += line
+            ready, _, _ = select.select([fd], [], [], 2 * stack.START_SECONDS)
+            more = os.read(fd, 4096).decode() if ready else ""
+            assert more, f"no URLs:\n{text}\n{self.log_text()[-4000:]}"
+            text += more
         self.urls = dict(re.findall(r"^  (gateway|state|provider) +http://[^:]+:(\d+)", text, re.M))
         self.pids = [self.pid(name) for name in SERVICES]
-        return self
 
     def __exit__(self, kind, *_):
         if kind:
@@ -117,7 +125,7 @@ def test_ends_in_order(how):
             deployed.popen.send_signal(signal.SIGTERM)
         assert deployed.popen.wait(30) == 0
         assert not any(map(alive, deployed.pids)), "the script ends last"
-        drains = re.findall(r"^\S+ info (\w+) drain", deployed.log_text(), re.M)
+        drains = re.findall(r"^\S+ info (\w+) drain signal", deployed.log_text(), re.M)
         assert drains == SERVICES[:4]
         assert not (deployed.folder / "run/services").exists()
 

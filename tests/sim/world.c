@@ -15,8 +15,8 @@
 static void broken(struct world *world, const char *what, uint64_t a, uint64_t b)
 {
     if (world->broken[0] == '\0')
-        snprintf(world->broken, sizeof(world->broken), "%s (%llu, %llu) at %lld us", what, (unsigned long long)a,
-                 (unsigned long long)b, (long long)world->now_us);
+        snprintf(world->broken, sizeof(world->broken), "%s (%llu, %llu) at %lld us", what,
+                 (unsigned long long)a, (unsigned long long)b, (long long)world->now_us);
 }
 
 static bool sooner(const struct moment *a, const struct moment *b)
@@ -163,7 +163,8 @@ static void pump(struct world *world)
     world_plan(world, world->woken_us, EVENT_WAKE, 0);
 }
 
-bool world_submit(struct world *world, uint64_t key, unsigned priority, int64_t patience_us, int64_t hang_up_us)
+bool world_submit(struct world *world, uint64_t key, unsigned priority, int64_t patience_us,
+                  int64_t hang_up_us)
 {
     struct core_request request = {.id = {.gateway = GATEWAY, .request = ++world->submitted},
                                    .priority = (uint8_t)priority,
@@ -275,7 +276,8 @@ static void crash(struct world *world)
     world->crashes++;
     world->fetcher++;
     world->fetcher_up = false;
-    world_plan(world, world->now_us + BACK_MIN_US + chance_below(&world->chance, BACK_VARY_US), EVENT_FETCHER_BACK, 0);
+    world_plan(world, world->now_us + BACK_MIN_US + chance_below(&world->chance, BACK_VARY_US),
+               EVENT_FETCHER_BACK, 0);
 }
 
 static void on_attempt(struct world *world, enum world_event event, uint64_t id)
@@ -336,13 +338,15 @@ static void check_alive(struct world *world)
 
     core_look(world->core, world->now_us, &view);
     if (view.queued > 0 && view.in_flight == 0 && world->fetcher_up &&
-        core_next_wakeup(world->core, world->now_us) > world->now_us + 10 * world->config.core.limiter.window_us + 1000000)
+        core_next_wakeup(world->core, world->now_us) >
+            world->now_us + 10 * world->config.core.limiter.window_us + 1000000)
         broken(world, "work waits and nothing will move it", view.queued, 0);
 }
 
 void world_open(struct world *world, const struct world_config *config)
 {
-    *world = (struct world){.config = *config, .chance = {config->seed}, .fetcher_up = true, .now_us = 1000000000};
+    *world =
+        (struct world){.config = *config, .chance = {config->seed}, .fetcher_up = true, .now_us = 1000000000};
     provider_init(&world->provider, config->core.limiter.window_us, config->core.limiter.burst);
     world->config.stop_us += world->now_us;
     world->core = core_new(&world->config.core, world->now_us);

@@ -67,8 +67,8 @@ struct world {
     struct attempt attempts[FLIGHT_MAX * 2];
     struct request requests[WORLD_REQUESTS];
     uint64_t submitted, refused, answered, expired, hung_up, granted, unsent, crashes;
-    char broken[160]; /* the first promise that was not kept; empty: none */
-    void (*client)(struct world *world); /* EVENT_CLIENT; must plan the next one itself */
+    char broken[160];                        /* the first promise that was not kept; empty: none */
+    void (*client)(struct world *world);     /* EVENT_CLIENT; must plan the next one itself */
     void (*each_grant)(struct world *world); /* may be NULL */
 };
 
@@ -77,7 +77,8 @@ void world_close(struct world *world);
 
 void world_plan(struct world *world, int64_t at_us, enum world_event event, uint64_t a);
 /* False: the core refused it. */
-bool world_submit(struct world *world, uint64_t key, unsigned priority, int64_t patience_us, int64_t hang_up_us);
+bool world_submit(struct world *world, uint64_t key, unsigned priority, int64_t patience_us,
+                  int64_t hang_up_us);
 /* Runs until stop_us, stop_calls, or a broken promise. */
 void world_run(struct world *world);
 /* Ends of all requests, one each? Call after the run. */

@@ -40,7 +40,7 @@ static int set_up(void **state)
 {
     (void)state;
     memset(body, 'x', sizeof(body));
-    strcpy(dir, "/tmp/sluice-writer-test-XXXXXX");
+    memcpy(dir, "/tmp/sluice-writer-test-XXXXXX", sizeof(dir));
     return mkdtemp(dir) ? 0 : -1;
 }
 
@@ -176,7 +176,7 @@ static void the_expired_leave(void **state)
     assert_int_equal(cache_writer_stats(writer)->entries, 999);
     assert_false(has(writer, 0, 10));
     assert_true(has(writer, 1, 10));
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 8; i++)
         cache_writer_tick(writer, NOW + 2000 * S);
     assert_int_equal(cache_writer_stats(writer)->entries, 1);
     assert_true(has(writer, 5, 10));

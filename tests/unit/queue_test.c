@@ -54,12 +54,12 @@ static void act(struct play *play, const char *word)
         return;
     }
     if (*job) {
-        (*job)->priority = (uint8_t)atoi(word + 1);
+        (*job)->priority = (uint8_t)strtoul(word + 1, NULL, 10);
         queue_update(&play->queue, *job);
         return;
     }
     *job = job_new(no_key, play->seq++);
-    (*job)->priority = (uint8_t)atoi(word + 1);
+    (*job)->priority = (uint8_t)strtoul(word + 1, NULL, 10);
     assert_int_equal(queue_push(&play->queue, *job), 0);
 }
 

@@ -1,0 +1,61 @@
+/* fetcher_inside.h - what fetcher.c (life, links, log) and attempt.c (from a grant to its end) share. */
+#ifndef SLUICE_FETCHER_INSIDE_H
+#define SLUICE_FETCHER_INSIDE_H
+
+#include "common/clock.h"
+#include "common/event.h"
+#include "common/loop.h"
+#include "fetcher/cache_writer.h"
+#include "fetcher/grant.h"
+#include "fetcher/outbox.h"
+
+/* A provider. */
+struct upstream_lane {
+    const char *name, *url;
+    struct breaker breaker;
+    struct breaker told; /* as announced last */
+};
+
+struct fetcher {
+    struct loop *loop;
+    struct event_base *base;
+    struct bus *bus;
+    struct outbox outbox;
+    struct event_publisher *events;
+    struct message_codec *codec; /* for the bodies of `fetch` */
+    struct metrics metrics;
+    struct cache_writer *cache;
+    struct freshness_policy freshness;
+    struct transfers *transfers;
+    struct upstream_lane lane;
+    struct grant *grants;
+    struct event *tick, *pulse;
+    uint64_t serial; /* of the latest grant */
+    uint64_t link;   /* counts ups and downs, so that no link is taken for another */
+    int64_t last_sent_at_us, pulse_at_us;
+    bool draining;
+};
+
+/* fetcher.c: log and events, one of these for each decision. */
+void fetcher_tell_refused(struct fetcher *fetcher, uint64_t attempt, const char *why);
+void fetcher_tell_unsent(struct fetcher *fetcher, const struct grant *grant, enum reason reason);
+void fetcher_tell_saved(struct fetcher *fetcher, const struct grant *grant);
+void fetcher_tell_sent(struct fetcher *fetcher, const struct grant *grant);
+/* rc as from cache_writer_store(). */
+void fetcher_tell_stored(struct fetcher *fetcher, const struct grant *grant, int rc, int64_t fresh_us);
+void fetcher_tell_ended(struct fetcher *fetcher, const struct grant *grant,
+                        const struct transfer_result *result, const struct upstream_verdict *verdict);
+/* Tells everybody of a change of the breaker, if there has been one. */
+void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane);
+
+/* attempt.c */
+void attempt_fetch(struct fetcher *fetcher, const struct message_fetch *fetch, struct bus_body *body);
+void attempt_abort(struct fetcher *fetcher, uint64_t attempt);
+/* All that have not been sent: their permits come back. */
+void attempt_give_all_back(struct fetcher *fetcher);
+/* The timer that runs while connections are being made. */
+void attempt_pulse(evutil_socket_t fd, short what, void *fetcher);
+/* Ends the loop once it is drained and nothing is in flight. */
+void attempt_check_drained(struct fetcher *fetcher);
+
+#endif

@@ -1,0 +1,203 @@
+/* gateways.c - the links to the gateways: requests come in, answers and refusals go out. */
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "scheduler/scheduler_inside.h"
+
+/* A gateway that takes nothing any more is dead: its requests go with it. */
+void gateways_send(struct scheduler *scheduler, uint64_t gateway, struct message *message,
+                   struct bus_body *body)
+{
+    int rc = bus_send(scheduler->gateways, gateway, message, body);
+
+    if (rc == 0 || rc == -ENOTCONN)
+        return;
+    log_warn("gateway_unreachable", log_hex("epoch", gateway), log_int("error", rc));
+    bus_dismiss(scheduler->gateways, gateway);
+}
+
+static struct lane *lane_find(struct scheduler *scheduler, struct text name)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        if (text_equal(name, scheduler->lanes[i].name))
+            return &scheduler->lanes[i];
+    }
+    return NULL;
+}
+
+static void tell_state(struct scheduler *scheduler, uint64_t gateway, const struct lane *lane)
+{
+    struct message message;
+
+    lane_state(lane, clock_now_us(), &message);
+    gateways_send(scheduler, gateway, &message, NULL);
+}
+
+void gateways_tell(struct scheduler *scheduler)
+{
+    /* From the end: a gateway that is found dead leaves the list. */
+    for (unsigned g = scheduler->gateway_count; g > 0; g--) {
+        for (size_t i = 0; i < LANES && g <= scheduler->gateway_count; i++)
+            tell_state(scheduler, scheduler->gateway_epochs[g - 1], &scheduler->lanes[i]);
+    }
+}
+
+void gateways_reject(struct scheduler *scheduler, const struct lane *lane, const struct waiter *waiter,
+                     enum reason reason, int64_t retry_after_us, int64_t now_us)
+{
+    const struct ticket *ticket = waiter->mine;
+    int64_t wait_us = now_us - waiter->arrival_us;
+    struct message message = {.type = MESSAGE_TYPE_rejected,
+                              .rejected = {.id = waiter->id.request,
+                                           .reason = text_of(reason_name(reason)),
+                                           .retry_after_us = retry_after_us,
+                                           .wait_us = wait_us > 0 ? wait_us : 0}};
+
+    scheduler_count(scheduler, METRIC_SCHEDULER_REJECTED);
+    scheduler_report(
+        scheduler, LOG_INFO, "rejected",
+        &(struct decision){lane, ticket_text(ticket), 0, reason, "wait_us", message.rejected.wait_us});
+    gateways_send(scheduler, waiter->id.gateway, &message, NULL);
+}
+
+void gateways_dismiss(struct scheduler *scheduler, const struct lane *lane, struct waiter *waiter,
+                      int64_t now_us)
+{
+    struct ticket *ticket = waiter->mine;
+
+    if (waiter->reason == REASON_CANCELLED) {
+        scheduler_count(scheduler, METRIC_SCHEDULER_CANCELLED);
+        scheduler_report(scheduler, LOG_INFO, "cancelled",
+                         &(struct decision){lane, ticket_text(ticket), 0, REASON_CANCELLED, "wait_us",
+                                            now_us - waiter->arrival_us});
+    } else {
+        gateways_reject(scheduler, lane, waiter, (enum reason)waiter->reason, waiter->retry_after_us, now_us);
+    }
+    free(ticket);
+    waiter_free(waiter);
+}
+
+static void answer_submit(struct scheduler *scheduler, const struct lane *lane, uint64_t gateway,
+                          const struct message_submit *submit, const struct core_verdict *verdict)
+{
+    struct decision decision = {.lane = lane, .request = submit->request};
+    struct message message;
+
+    if (verdict->answer == CORE_REFUSED) {
+        message = (struct message){.type = MESSAGE_TYPE_rejected,
+                                   .rejected = {.id = submit->id,
+                                                .reason = text_of(reason_name(verdict->reason)),
+                                                .retry_after_us = verdict->retry_after_us,
+                                                .position = verdict->position,
+                                                .eta_us = verdict->eta_us}};
+        scheduler_count(scheduler, METRIC_SCHEDULER_REJECTED);
+        decision.reason = verdict->reason;
+        decision.measure = "retry_after_us";
+        decision.value = verdict->retry_after_us;
+        scheduler_report(scheduler, LOG_INFO, "rejected", &decision);
+    } else {
+        message = (struct message){.type = MESSAGE_TYPE_accepted,
+                                   .accepted = {.id = submit->id,
+                                                .position = verdict->position,
+                                                .eta_us = verdict->eta_us,
+                                                .joined = verdict->answer == CORE_JOINED}};
+        if (verdict->answer == CORE_JOINED)
+            scheduler_count(scheduler, METRIC_SCHEDULER_COALESCED);
+        decision.measure = "eta_us";
+        decision.value = verdict->eta_us;
+        scheduler_report(scheduler, LOG_INFO, verdict->answer == CORE_JOINED ? "joined" : "admitted",
+                         &decision);
+        if (scheduler->metrics.values[METRIC_SCHEDULER_QUEUE_MAX] < verdict->position)
+            metric_set(&scheduler->metrics, METRIC_SCHEDULER_QUEUE_MAX, verdict->position);
+    }
+    gateways_send(scheduler, gateway, &message, NULL);
+}
+
+static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struct message_submit *submit,
+                      struct bus_body *body, int64_t now_us)
+{
+    struct lane *lane = lane_find(scheduler, submit->lane);
+    struct core_request request = {
+        .id = {.gateway = gateway, .request = submit->id},
+        .priority = (uint8_t)submit->priority,
+        .again = submit->again,
+        .arrival_us = submit->age_us < now_us ? now_us - submit->age_us : 0,
+        .deadline_us = submit->remain_us < CORE_NEVER - now_us ? now_us + submit->remain_us : CORE_NEVER};
+    struct core_verdict verdict = {.answer = CORE_REFUSED, .reason = REASON_INTERNAL};
+
+    scheduler_count(scheduler, METRIC_SCHEDULER_SUBMITTED);
+    request.mine = ticket_new(submit->request);
+    request.payload = bus_body_keep(body);
+    if (lane && body && request.mine && submit->key.bytes == JOB_KEY_BYTES) {
+        memcpy(request.key, submit->key.at, JOB_KEY_BYTES);
+        core_submit(lane->core, &request, now_us, &verdict);
+    }
+    if (verdict.answer != CORE_QUEUED)
+        bus_body_free(body);
+    if (verdict.answer != CORE_QUEUED && verdict.answer != CORE_JOINED)
+        free(request.mine);
+    answer_submit(scheduler, lane, gateway, submit, &verdict);
+    scheduler_pump_soon(scheduler);
+}
+
+static void on_cancel(struct scheduler *scheduler, uint64_t gateway, uint64_t id, int64_t now_us)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        struct lane *lane = &scheduler->lanes[i];
+        struct waiter *waiter =
+            core_cancel(lane->core, (struct waiter_id){.gateway = gateway, .request = id});
+
+        if (!waiter)
+            continue;
+        waiter->reason = REASON_CANCELLED;
+        gateways_dismiss(scheduler, lane, waiter, now_us);
+        scheduler_pump_soon(scheduler);
+    }
+}
+
+static void gateway_up(void *arg, uint64_t peer, struct text role)
+{
+    struct scheduler *scheduler = arg;
+
+    log_info("gateway_up", log_hex("epoch", peer), log_text("role", role));
+    if (scheduler->gateway_count == GATEWAYS_MAX) {
+        log_warn("too_many_gateways", log_hex("epoch", peer));
+        bus_dismiss(scheduler->gateways, peer);
+        return;
+    }
+    scheduler->gateway_epochs[scheduler->gateway_count++] = peer;
+    for (size_t i = 0; i < LANES; i++)
+        tell_state(scheduler, peer, &scheduler->lanes[i]);
+}
+
+static void gateway_down(void *arg, uint64_t peer, const char *why)
+{
+    struct scheduler *scheduler = arg;
+
+    log_warn("gateway_down", log_hex("epoch", peer), log_str("why", why));
+    for (unsigned g = 0; g < scheduler->gateway_count; g++) {
+        if (scheduler->gateway_epochs[g] == peer)
+            scheduler->gateway_epochs[g] = scheduler->gateway_epochs[--scheduler->gateway_count];
+    }
+    for (size_t i = 0; i < LANES; i++)
+        core_gateway_lost(scheduler->lanes[i].core, peer);
+    scheduler_pump_soon(scheduler);
+}
+
+static void gateway_message(void *arg, uint64_t peer, const struct message *message, struct bus_body *body)
+{
+    struct scheduler *scheduler = arg;
+    int64_t now_us = clock_now_us();
+
+    if (scheduler->draining)
+        return; /* unanswered on purpose: it is submitted again to the next epoch */
+    if (message->type == MESSAGE_TYPE_submit)
+        on_submit(scheduler, peer, &message->submit, body, now_us);
+    else if (message->type == MESSAGE_TYPE_cancel)
+        on_cancel(scheduler, peer, message->cancel.id, now_us);
+    else
+        log_warn("unexpected_message", log_hex("gateway", peer), log_int("type", (int64_t)message->type));
+}
+
+const struct bus_link_handlers gateways_handlers = {
+    .up = gateway_up, .down = gateway_down, .message = gateway_message, .bad = scheduler_bad};

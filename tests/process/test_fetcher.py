@@ -1,0 +1,118 @@
+"""test_fetcher.py - a provider that misbehaves, and a fetcher that is stopped, killed or doubled."""
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import cpf
+from stack import BIN, Stack, wait_for
+
+FAST = {"RATE_LIMIT_SECONDS": 0.1}
+
+
+def reasons(stack, numbers):
+    return [(answer.status, answer.json()["reason"]) for answer in map(stack.ask, numbers)]
+
+
+def test_each_way_to_fail_has_its_answer_and_pays_its_slot():
+    cases = [("stall=1&count=1", 504, "upstream_timeout"), ("garbage=1&count=1", 502, "upstream_broken"),
+             ("cut_bytes=30&count=1", 502, "upstream_broken"),
+             ("cut_bytes=250&cut_with=rst&count=1", 502, "upstream_broken"),
+             ("cut_bytes=0&count=1", 502, "upstream_broken")]
+    with Stack(EXTERNAL_API_TIMEOUT=0.5, CIRCUIT_BREAKER_FAIL_MAX=100, **FAST) as stack:
+        for number, (fault, status, reason) in enumerate(cases):
+            stack.simulator.faults(fault)
+            assert reasons(stack, [cpf.make(700 + number)]) == [(status, reason)], fault
+            assert stack.ask(cpf.make(720 + number)).status == 200, f"after {fault}"
+        state = stack.simulator.state()
+        assert (state["arrivals"], state["rejected"]) == (2 * len(cases), 0)
+
+
+def test_no_provider_costs_no_slot_but_opens_the_breaker():
+    with Stack(CIRCUIT_BREAKER_RESET_TIMEOUT=0.5, **FAST) as stack:
+        stack.processes["simulator"].kill()
+        refused = reasons(stack, [cpf.make(740 + i) for i in range(3)])
+        assert refused == [(502, "upstream_unreachable")] * 3
+        assert reasons(stack, [cpf.make(745)]) == [(503, "breaker_open")]
+        stack.spawn("simulator")
+        wait_for(lambda: stack.ask(cpf.make(746)).status == 200, "the probe passes")
+
+
+def test_connections_that_die_when_they_are_used_again():
+    """The provider closes idle connections at just about the interval: no request is ever written twice."""
+    with Stack(RATE_LIMIT_SECONDS=0.02) as stack:
+        answers = []
+        for round_number in range(10):
+            stack.simulator.faults(f"close_after_ms={19.6 + round_number * 0.1:.1f}")
+            answers += stack.ask_all([cpf.make(1000 + 20 * round_number + i) for i in range(20)])
+        arrivals = [entry["attempt"] for entry in stack.simulator.arrivals() if entry.get("attempt")]
+        assert len(arrivals) == len(set(arrivals)), "an attempt arrived twice"
+        assert {answer.status for answer in answers} <= {200, 502}
+        assert sum(answer.status == 200 for answer in answers) > 150
+
+
+def test_a_stopped_fetcher_does_not_send_late():
+    with Stack(**FAST) as stack:
+        assert stack.ask(cpf.make(750)).status == 200
+        fetcher = stack.processes["fetcher"].popen
+        answers = []
+        asking = threading.Thread(target=lambda: answers.extend(stack.ask_all(cpf.make_many(30, 760))))
+        asking.start()
+        wait_for(lambda: stack.simulator.state()["arrivals"] >= 5, "some have been sent")
+        for _ in range(3):
+            os.kill(fetcher.pid, signal.SIGSTOP)
+            time.sleep(0.3)  # the length of the stop is what is tested
+            os.kill(fetcher.pid, signal.SIGCONT)
+            wait_for(lambda before=stack.simulator.state()["arrivals"]:
+                     stack.simulator.state()["arrivals"] > before, "it goes on")
+        asking.join()
+        assert [answer.status for answer in answers] == [200] * 30
+        assert stack.simulator.state()["rejected"] == 0
+
+
+def test_the_cache_outlives_the_fetcher():
+    number = cpf.make(800)
+    with Stack(**FAST) as stack:
+        first = stack.ask(number)
+        stack.restart("fetcher")
+        again = stack.ask(number)
+        assert (again.status, again.body) == (200, first.body)
+        assert stack.simulator.state()["arrivals"] == 1
+        assert "why=kept" in stack.processes["fetcher"].log_text()
+        assert stack.ask(cpf.make(801)).status == 200, "and the new one serves"
+
+
+def test_sigterm_awaits_what_is_in_flight():
+    with Stack(**FAST) as stack:
+        stack.simulator.faults("service_ms=700")
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(stack.ask(cpf.make(810))))
+        asking.start()
+        wait_for(lambda: stack.simulator.state()["arrivals"] == 1, "it has been sent")
+        started = time.monotonic()
+        assert stack.processes["fetcher"].stop() == 0
+        assert time.monotonic() - started > 0.4
+        asking.join()
+        assert answers[0].status == 200
+        stack.processes["fetcher"].killed = True
+        stack.spawn("fetcher")
+        assert stack.ask(cpf.make(811)).status == 200
+
+
+def test_a_second_fetcher_refuses_to_start():
+    with Stack(**FAST) as stack:
+        second = subprocess.run([BIN / "sluice-fetcher"], env=stack.environment, cwd=stack.folder, timeout=20,
+                                capture_output=True, text=True, check=False)
+        assert second.returncode == 1
+        assert "second_fetcher" in second.stderr and "READY" not in second.stdout
+        assert stack.ask(cpf.make(820)).status == 200
+
+
+def test_a_bad_upstream_url_stops_the_start():
+    with Stack(**FAST) as stack:
+        for url in ["", "ftp://localhost/", "localhost:80", "http://user:pw@localhost/"]:
+            environment = stack.environment | {"UPSTREAM_URL": url, "CACHE_DIR": str(stack.folder / "other")}
+            refused = subprocess.run([BIN / "sluice-fetcher"], env=environment, cwd=stack.folder, timeout=20,
+                                     capture_output=True, text=True, check=False)
+            assert refused.returncode == 1 and "UPSTREAM_URL" in refused.stderr

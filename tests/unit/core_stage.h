@@ -1,0 +1,167 @@
+/* core_stage.h - a stage for the tests of the core: submits, grants and ends in one line each. Every payload
+ * and every `mine` is allocated, so that AddressSanitizer sees what is released twice or never. */
+#ifndef TESTS_CORE_STAGE_H
+#define TESTS_CORE_STAGE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "scheduler/core.h"
+
+#define MS    1000LL
+#define T     (1000 * MS)
+#define START (100 * T)
+#define GATE  0xfeed
+
+struct stage {
+    struct core *core;
+    int64_t now_us;
+};
+
+static const struct core_config plain = {
+    .limiter =
+        {.mode = LIMITER_STRICT, .window_us = T, .burst = 1, .clock_step_us = MS, .hold_max_us = 300 * T},
+    .policy = &queue_policy_fifo,
+    .queue_max = 3,
+    .waiters_max = 8,
+    .flight_max = 4,
+    .lead_us = 3 * MS,
+    .lease_us = 50 * MS,
+    .give_up_us = 10 * T,
+    .attempt_base = 1000,
+    .free_payload = free,
+    .free_mine = free,
+};
+
+static inline struct stage stage_open(const struct core_config *config)
+{
+    struct stage stage = {.core = core_new(config, START), .now_us = START + 2 * T};
+
+    assert_non_null(stage.core);
+    core_fetcher_ready(stage.core, 8, 0, 0, START);
+    return stage;
+}
+
+/* Submits request `id` for the key that the letter names. */
+static inline struct core_verdict submit_as(struct stage *stage, uint64_t id, char key, unsigned priority,
+                                            int64_t patience_us, bool again)
+{
+    struct core_request request = {.id = {.gateway = GATE, .request = id},
+                                   .priority = (uint8_t)priority,
+                                   .again = again,
+                                   .arrival_us = again ? START - 50 * T + (int64_t)id : stage->now_us,
+                                   .deadline_us = stage->now_us + patience_us,
+                                   .mine = malloc(1),
+                                   .payload = malloc(1)};
+    struct core_verdict verdict;
+
+    memset(request.key, key, JOB_KEY_BYTES);
+    core_submit(stage->core, &request, stage->now_us, &verdict);
+    if (verdict.answer != CORE_QUEUED)
+        free(request.payload);
+    if (verdict.answer != CORE_QUEUED && verdict.answer != CORE_JOINED)
+        free(request.mine);
+    return verdict;
+}
+
+static inline struct core_verdict submit(struct stage *stage, uint64_t id, char key)
+{
+    return submit_as(stage, id, key, 10, 60 * T, false);
+}
+
+/* The next grant: its attempt, and the key's letter. Fails the test when there is none. */
+static inline uint64_t grant(struct stage *stage, char *key)
+{
+    struct core_grant grant;
+
+    assert_true(core_next(stage->core, stage->now_us, &grant));
+    assert_true(grant.latest_us == grant.earliest_us + 50 * MS);
+    *key = (char)grant.job->key[0];
+    core_sent(stage->core, grant.attempt, grant.earliest_us);
+    stage->now_us = grant.earliest_us;
+    return grant.attempt;
+}
+
+static inline bool grants_nothing(struct stage *stage)
+{
+    struct core_grant grant;
+
+    return !core_next(stage->core, stage->now_us, &grant);
+}
+
+/* Writes the ids of a finished job's waiters into a line, and retires it. */
+static const char *retire(struct stage *stage, struct job *job)
+{
+    static char line[64];
+    struct waiter *waiter;
+
+    line[0] = '\0';
+    if (!job)
+        return "requeued";
+    while ((waiter = job_shift(job))) {
+        snprintf(line + strlen(line), sizeof(line) - strlen(line), "%d ", (int)waiter->id.request);
+        free(waiter->mine);
+        waiter_free(waiter);
+    }
+    core_retire(stage->core, job);
+    return line;
+}
+
+static const char *answer_with(struct stage *stage, uint64_t attempt, enum fetch_outcome kind,
+                               enum reason reason, int64_t hold_us)
+{
+    struct core_outcome outcome = {.kind = kind,
+                                   .reason = reason,
+                                   .sent_us = stage->now_us,
+                                   .first_us = stage->now_us + 10 * MS,
+                                   .hold_us = hold_us};
+
+    stage->now_us += 10 * MS;
+    return retire(stage, core_fetched(stage->core, attempt, &outcome, stage->now_us));
+}
+
+static const char *answer(struct stage *stage, uint64_t attempt)
+{
+    return answer_with(stage, attempt, FETCH_ANSWERED, REASON_NONE, 0);
+}
+
+/* All who are to be told something now: "id:reason ". */
+static const char *expired(struct stage *stage)
+{
+    static char line[256];
+    struct waiter *waiter;
+
+    line[0] = '\0';
+    while ((waiter = core_expire(stage->core, stage->now_us))) {
+        snprintf(line + strlen(line), sizeof(line) - strlen(line), "%d:%s ", (int)waiter->id.request,
+                 reason_name((enum reason)waiter->reason));
+        free(waiter->mine);
+        waiter_free(waiter);
+    }
+    return line;
+}
+
+static inline bool cancel(struct stage *stage, uint64_t id)
+{
+    struct waiter *waiter = core_cancel(stage->core, (struct waiter_id){GATE, id});
+
+    if (waiter)
+        free(waiter->mine);
+    waiter_free(waiter);
+    return waiter != NULL;
+}
+
+/* Moves to the time at which the core wants to be asked, and takes the grant. */
+static inline uint64_t grant_in_time(struct stage *stage, char *key)
+{
+    stage->now_us = core_next_wakeup(stage->core, stage->now_us);
+    return grant(stage, key);
+}
+
+#endif
