@@ -128,6 +128,10 @@ void core_fetcher_lost(struct core *core, int64_t now_us);
 void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, int64_t now_us);
 /* The provider asks to wait. Those who cannot are dismissed; grants that are not sent yet are recalled. */
 void core_hold(struct core *core, int64_t until_us, int64_t now_us);
+
+/* Whether an outcome's hold_us is a hold. On a success it describes the provider's window, which the limiter
+ * keeps anyway, unless it lies clearly beyond that. */
+bool core_outcome_holds(const struct core *core, const struct core_outcome *outcome);
 /* No more grants (drain); flights go on. */
 void core_stop(struct core *core);
 void core_pause(struct core *core, bool paused);

@@ -3,7 +3,8 @@
 
 #include "scheduler/core_inside.h"
 
-#define INTERVAL_GAIN 32 /* samples over which the measured interval is smoothed */
+#define INTERVAL_GAIN         32     /* samples over which the measured interval is smoothed */
+#define SUCCESS_HOLD_SLACK_US 500000 /* a window that a success announces is no hold up to T and this */
 
 /* Whether anything but time stands in the way of a grant. */
 static bool dispatch_open(const struct core *core)
@@ -137,6 +138,13 @@ static struct job *finish(struct core *core, struct job *job)
 }
 
 /* What the outcome says about the permit. */
+bool core_outcome_holds(const struct core *core, const struct core_outcome *outcome)
+{
+    if (outcome->kind == FETCH_ANSWERED)
+        return outcome->hold_us > core->limiter.config.window_us + SUCCESS_HOLD_SLACK_US;
+    return outcome->hold_us > 0;
+}
+
 static void settle(struct core *core, uint64_t attempt, const struct core_outcome *outcome, int64_t now_us)
 {
     struct limiter *limiter = &core->limiter;
@@ -159,7 +167,7 @@ static void settle(struct core *core, uint64_t attempt, const struct core_outcom
             limiter_given_up(limiter, attempt, now_us);
         break;
     }
-    if (outcome->hold_us > 0)
+    if (core_outcome_holds(core, outcome))
         core_hold(core, outcome->first_us + outcome->hold_us, now_us);
 }
 

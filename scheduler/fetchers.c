@@ -118,7 +118,7 @@ static void on_sent(struct scheduler *scheduler, const struct message_sent *sent
 
 /* Counts, names and reports how an attempt ended. */
 static void report_fetched(struct scheduler *scheduler, const struct lane *lane,
-                           const struct message_fetched *fetched)
+                           const struct message_fetched *fetched, bool holds)
 {
     static const struct {
         const char *event;
@@ -140,7 +140,7 @@ static void report_fetched(struct scheduler *scheduler, const struct lane *lane,
         decision.value = fetched->ended_at_us - fetched->sent_at_us;
     }
     scheduler_report(scheduler, LOG_INFO, kinds[fetched->outcome].event, &decision);
-    if (fetched->hold_us > 0)
+    if (holds)
         scheduler_report(scheduler, LOG_WARN, "hold",
                          &(struct decision){.lane = lane,
                                             .attempt = fetched->attempt,
@@ -162,7 +162,7 @@ static void on_fetched(struct scheduler *scheduler, const struct message_fetched
 
     if (!lane)
         return;
-    report_fetched(scheduler, lane, fetched);
+    report_fetched(scheduler, lane, fetched, core_outcome_holds(lane->core, &outcome));
     job = core_fetched(lane->core, fetched->attempt, &outcome, now_us);
     if (job)
         finish(scheduler, lane, job, fetched, body, now_us);

@@ -65,6 +65,31 @@ static void a_429_holds_and_its_request_keeps_its_place(void **state)
     core_free(stage.core);
 }
 
+static void a_success_describes_its_window_unless_it_lies_far_beyond(void **state)
+{
+    static const struct {
+        enum fetch_outcome kind;
+        int64_t hold_us;
+        bool holds;
+    } rows[] = {
+        {FETCH_ANSWERED, 0, false},
+        {FETCH_ANSWERED, T, false},
+        {FETCH_ANSWERED, T + 500 * MS, false},
+        {FETCH_ANSWERED, T + 501 * MS, true},
+        {FETCH_LIMITED, 1, true},
+        {FETCH_FAILED, 1, true},
+    };
+    struct stage stage = stage_open(&plain);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct core_outcome outcome = {.kind = rows[i].kind, .hold_us = rows[i].hold_us};
+
+        assert_int_equal(core_outcome_holds(stage.core, &outcome), rows[i].holds);
+    }
+    core_free(stage.core);
+}
+
 static void ends_of_an_attempt(void **state)
 {
     static const struct {
@@ -243,6 +268,7 @@ int main(void)
         cmocka_unit_test(hands_over_early_but_not_earlier),
         cmocka_unit_test(a_slot_after_the_deadline_goes_to_the_next),
         cmocka_unit_test(a_429_holds_and_its_request_keeps_its_place),
+        cmocka_unit_test(a_success_describes_its_window_unless_it_lies_far_beyond),
         cmocka_unit_test(ends_of_an_attempt),
         cmocka_unit_test(an_open_breaker_refuses_and_then_lets_one_probe_pass),
         cmocka_unit_test(a_lost_fetcher_loses_no_request_and_no_spacing),
