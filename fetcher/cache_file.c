@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,13 +56,14 @@ static void read_boot(char boot[BOOT_BYTES])
 
 static void read_stamp(const struct cache_file *file, struct stamp *stamp)
 {
-    char path[CACHE_PATH_BYTES + 64], line[STAMP_BYTES], phase[16] = "";
+    char path[CACHE_PATH_BYTES + 64], line[STAMP_BYTES], phase[16] = "", bytes[24] = "";
 
     *stamp = (struct stamp){.phase = PHASE_NONE};
     path_of(file, STAMP_FILE, "", path);
     if (read_line(path, line, sizeof(line)) < 0 ||
-        sscanf(line, "%63s %15s %lld", stamp->boot, phase, &stamp->bytes) != 3)
+        sscanf(line, "%63s %15s %23s", stamp->boot, phase, bytes) != 3)
         return;
+    stamp->bytes = strtoll(bytes, NULL, 10);
     for (size_t i = 0; i < sizeof(phase_names) / sizeof(phase_names[0]); i++) {
         if (strcmp(phase, phase_names[i]) == 0)
             stamp->phase = (enum phase)i;

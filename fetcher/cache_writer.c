@@ -322,9 +322,10 @@ static int file_error(struct cache_writer *writer, int rc)
 /* One line of mdb_reader_list(): pid, thread, and the transaction it reads in, or "-". */
 static int see_reader(const char *line, void *pinned)
 {
-    unsigned long txn;
+    char txn[24];
 
-    *(bool *)pinned |= sscanf(line, "%*d %*x %lu", &txn) == 1;
+    if (sscanf(line, "%*d %*x %23s", txn) == 1 && txn[0] >= '0' && txn[0] <= '9')
+        *(bool *)pinned = true;
     return 0;
 }
 

@@ -10,18 +10,27 @@
 #define LEASE_SLACK_US 1000000LL /* a probe's lease outlasts the longest call by so much */
 #define DETAIL_BYTES   160
 
-static void emit(struct fetcher *fetcher, const char *name, const struct grant *grant, enum reason reason,
-                 int64_t value)
+/* Of the lane as a whole. */
+static void emit(struct fetcher *fetcher, const char *name, enum reason reason, int64_t value)
 {
     struct message_event event = {.name = text_of(name),
                                   .lane = text_of(fetcher->lane.name),
                                   .reason = text_of(reason_name(reason)),
                                   .value = value};
 
-    if (grant) {
-        event.request = text_of(grant->request);
-        event.attempt = grant->attempt;
-    }
+    event_emit(fetcher->events, &event);
+}
+
+static void emit_of(struct fetcher *fetcher, const char *name, const struct grant *grant, enum reason reason,
+                    int64_t value)
+{
+    struct message_event event = {.name = text_of(name),
+                                  .lane = text_of(grant->lane->name),
+                                  .request = text_of(grant->request),
+                                  .attempt = grant->attempt,
+                                  .reason = text_of(reason_name(reason)),
+                                  .value = value};
+
     event_emit(fetcher->events, &event);
 }
 
@@ -55,21 +64,21 @@ void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
     metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER_OPENED, (int64_t)breaker->opened_total);
     if (!moved)
         return;
-    emit(fetcher, events[breaker->state], NULL, breaker->last_reason, breaker->failures);
+    emit(fetcher, events[breaker->state], breaker->last_reason, breaker->failures);
     log_warn(events[breaker->state], log_str("lane", lane->name), log_int("failures", breaker->failures),
              log_str("reason", reason_name(breaker->last_reason)));
 }
 
 void fetcher_tell_refused(struct fetcher *fetcher, uint64_t attempt, const char *why)
 {
-    emit(fetcher, "fetch_refused", NULL, REASON_INTERNAL, (int64_t)attempt);
+    emit(fetcher, "fetch_refused", REASON_INTERNAL, (int64_t)attempt);
     log_error("fetch_refused", log_int("attempt", (int64_t)attempt), log_str("why", why));
 }
 
 void fetcher_tell_unsent(struct fetcher *fetcher, const struct grant *grant, enum reason reason)
 {
     metric_add(&fetcher->metrics, METRIC_FETCHER_UNSENT, 1);
-    emit(fetcher, "unsent", grant, reason, 0);
+    emit_of(fetcher, "unsent", grant, reason, 0);
     log_info("unsent", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
              log_str("reason", reason_name(reason)));
 }
@@ -77,7 +86,7 @@ void fetcher_tell_unsent(struct fetcher *fetcher, const struct grant *grant, enu
 void fetcher_tell_saved(struct fetcher *fetcher, const struct grant *grant)
 {
     metric_add(&fetcher->metrics, METRIC_FETCHER_SAVED, 1);
-    emit(fetcher, "saved", grant, REASON_NONE, 0);
+    emit_of(fetcher, "saved", grant, REASON_NONE, 0);
     log_info("saved", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt));
 }
 
@@ -86,7 +95,7 @@ void fetcher_tell_sent(struct fetcher *fetcher, const struct grant *grant)
     int64_t late_us = fetcher->last_sent_at_us - grant->earliest_at_us;
 
     metric_add(&fetcher->metrics, METRIC_FETCHER_SENT, 1);
-    emit(fetcher, "sent", grant, REASON_NONE, late_us);
+    emit_of(fetcher, "sent", grant, REASON_NONE, late_us);
     log_debug("sent", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
               log_int("late_us", late_us));
 }
@@ -94,7 +103,7 @@ void fetcher_tell_sent(struct fetcher *fetcher, const struct grant *grant)
 void fetcher_tell_stored(struct fetcher *fetcher, const struct grant *grant, int rc, int64_t fresh_us)
 {
     if (rc == 0)
-        emit(fetcher, "stored", grant, REASON_NONE, fresh_us);
+        emit_of(fetcher, "stored", grant, REASON_NONE, fresh_us);
     else
         log_warn("not_stored", log_str("request", grant->request), log_str("why", strerror(-rc)));
 }
@@ -149,18 +158,17 @@ static void log_end(const struct grant *grant, const struct transfer_result *res
 void fetcher_tell_ended(struct fetcher *fetcher, const struct grant *grant,
                         const struct transfer_result *result, const struct upstream_verdict *verdict)
 {
-    static const char *const events[] = {[FETCH_ANSWERED] = "answered",
-                                         [FETCH_LIMITED] = "limited",
-                                         [FETCH_FAILED] = "failed",
-                                         [FETCH_UNSENT] = "unsent"};
+    static const char *const events[] = {
+        [FETCH_ANSWERED] = "answered", [FETCH_LIMITED] = "limited", [FETCH_FAILED] = "failed",
+        [FETCH_UNSENT] = "unsent",     [FETCH_CACHED] = "saved",    [FETCH_REFUSED] = "unsent"};
     const char *event = events[verdict->outcome];
     bool limited = verdict->outcome == FETCH_LIMITED, sent = result->sent_at_us != 0;
 
     count_end(fetcher, result, verdict);
-    emit(fetcher, event, grant, verdict->reason,
-         limited ? verdict->hold_us
-         : sent  ? result->ended_at_us - result->sent_at_us
-                 : 0);
+    emit_of(fetcher, event, grant, verdict->reason,
+            limited ? verdict->hold_us
+            : sent  ? result->ended_at_us - result->sent_at_us
+                    : 0);
     log_end(grant, result, verdict, event);
 }
 

@@ -77,7 +77,9 @@ static void tell_ended(struct transfer *transfer, CURLcode code)
 
     curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects);
     result.connects = (unsigned)connects;
-    if (code != CURLE_OK)
+    if (result.end == UPSTREAM_RESEND)
+        result.detail = "the kept connection was dead; a second write was prevented";
+    else if (code != CURLE_OK)
         result.detail = transfer->detail[0] ? transfer->detail : curl_easy_strerror(code);
     else if (result.end == UPSTREAM_BROKEN)
         result.detail = "the answer's head is not whole";
@@ -173,6 +175,7 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
 /* CURLOPT_PREREQFUNCTION: the connection is up, and the next thing is the write. A second call for one
  * transfer is libcurl's silent resend: whether the provider has processed the first is unknown, so it must
  * not happen. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static int on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
 {
     struct transfer *transfer = arg;
@@ -198,6 +201,7 @@ static int on_connected(void *arg, char *peer, char *local, int peer_port, int l
 
 /* The first line's arrival stands for the first byte's: some 20-45 us late, or more when a line comes in
  * pieces, but never early, and the limiter wants an upper bound. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_head(char *line, size_t size, size_t count, void *arg)
 {
     struct transfer *transfer = arg;

@@ -305,7 +305,7 @@ static bool start_tick(struct metricsd *metricsd)
 static bool start(struct metricsd *metricsd, const struct config *config)
 {
     char details[FEED_ENDPOINT_BYTES + 64];
-    unsigned port;
+    unsigned port = 0;
 
     metricsd->store = store_new();
     metricsd->bus = bus_new(loop_base(metricsd->loop));

@@ -65,7 +65,7 @@ struct core_outcome {
     enum fetch_outcome kind;
     enum reason reason;        /* REASON_NONE when unsent by order (expired, aborted): the job waits again */
     int64_t sent_us, first_us; /* 0 never */
-    int64_t hold_us;           /* no send for so long after first_us; 0 none */
+    int64_t hold_us;           /* what the provider says about waiting, from first_us on; 0 nothing */
 };
 
 enum core_breaker { CORE_BREAKER_CLOSED, CORE_BREAKER_OPEN, CORE_BREAKER_HALF_OPEN };
