@@ -137,14 +137,6 @@ static struct job *finish(struct core *core, struct job *job)
     return job;
 }
 
-bool core_means_hold(const struct core *core, const struct core_outcome *outcome)
-{
-    if (outcome->kind == FETCH_LIMITED)
-        return outcome->hold_us > 0;
-    return outcome->hold_us > core->config.limiter.window_us + WINDOW_SLACK_US;
-}
-
-/* What the outcome says about the permit. */
 bool core_outcome_holds(const struct core *core, const struct core_outcome *outcome)
 {
     if (outcome->kind == FETCH_ANSWERED)
@@ -152,6 +144,7 @@ bool core_outcome_holds(const struct core *core, const struct core_outcome *outc
     return outcome->hold_us > 0;
 }
 
+/* What the outcome says about the permit. */
 static void settle(struct core *core, uint64_t attempt, const struct core_outcome *outcome, int64_t now_us)
 {
     struct limiter *limiter = &core->limiter;
