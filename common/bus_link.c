@@ -285,11 +285,11 @@ void bus_link_leave(struct bus_socket *socket)
 
 void bus_link_forget(struct bus_socket *socket)
 {
-    struct bus_peer *peer, *next;
+    struct bus_peer *peer = socket->peers, *next;
 
-    HASH_ITER(hh, socket->peers, peer, next)
-    {
-        HASH_DEL(socket->peers, peer);
+    HASH_CLEAR(hh, socket->peers);
+    for (; peer; peer = next) {
+        next = peer->hh.next;
         free(peer);
     }
 }
