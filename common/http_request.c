@@ -90,6 +90,7 @@ static int line_read(struct http_parser *parser, const struct http_limits *limit
     step = line_take(parser, bytes, size, &rule, &line, &next);
     if (step != STEP_ON)
         return step;
+    request->method = HTTP_OTHER; /* a line that is refused may not have told it */
     found = http_line_read(line, request);
     parser->head_only = request->method == HTTP_HEAD;
     if (found.status)
