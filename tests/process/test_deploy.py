@@ -130,6 +130,18 @@ def test_ends_in_order(how):
         assert not (deployed.folder / "run/services").exists()
 
 
+def test_second_signal_ends_at_once():
+    """The first one waits for a client whose answer takes its time; the second does not."""
+    with Deployed(SIMULATOR_FAULTS="service_ms=9000") as deployed:
+        waiting = client.Waiting(int(deployed.urls["gateway"]), f"/proxy/score?cpf={cpf.make(605)}")
+        stack.wait_for(lambda: "scheduler granted" in deployed.log_text(), "the request is on its way")
+        deployed.popen.send_signal(signal.SIGTERM)
+        stack.wait_for(lambda: "gateway drain signal" in deployed.log_text(), "the gateway drains")
+        deployed.popen.send_signal(signal.SIGTERM)
+        deployed.popen.wait(4)
+        waiting.close()
+
+
 def test_killing_the_script_leaves_nothing():
     with Deployed() as deployed:
         deployed.popen.kill()
@@ -157,6 +169,13 @@ def test_two_stacks_side_by_side():
     with Deployed() as one, Deployed() as two:
         assert one.urls["gateway"] != two.urls["gateway"]
         assert one.ask(cpf.make(630)).status == two.ask(cpf.make(630)).status == 200
+
+
+def test_another_provider_takes_the_simulators_place():
+    with Deployed() as other, Deployed(UPSTREAM_URL=f"http://127.0.0.1:{other.urls['provider']}/api/score") as deployed:
+        assert not (deployed.folder / "run/services/simulator/up").exists()
+        assert deployed.ask(cpf.make(640)).body == cpf.answer(cpf.make(640))
+        assert other.status("fetcher")[1] and deployed.urls["provider"] == other.urls["provider"]
 
 
 def test_bad_option_is_named(tmp_path):
