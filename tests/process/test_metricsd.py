@@ -311,12 +311,14 @@ def test_endless_epochs_find_an_end(metricsd):
 
     flood(200)
     metricsd.wait_value("metricsd.refused_messages_total", 2 * (200 - 64 + 1))  # metricsd itself has a place
-    flood(20000)  # fills the socket's own bounded queue once
+    flood(20000)
     wait_for(lambda: metricsd.value("metricsd.refused_messages_total") > 30000, "the first flood is over", 60)
     before_kb = metricsd.memory_kb()
     flood(20000)
     wait_for(lambda: metricsd.value("metricsd.refused_messages_total") > 65000, "the second flood is over", 60)
-    assert metricsd.memory_kb() - before_kb < 8 * 1024
+    # The socket's own queue (16384 messages) may be fuller than in the first flood; remembered epochs would take
+    # over 100 MB.
+    assert metricsd.memory_kb() - before_kb < 32 * 1024
     state = metricsd.state()
     assert len(state["processes"]) == 64 and len(state["events"]) <= 200
     honest = metricsd.publisher("scheduler")
