@@ -1,7 +1,9 @@
 /* log.c - see log.h. The process's name and level are the only globals of Sluice: a log that had to be handed
- * around would be in every signature. */
+ * around would be in every signature. Who does not read the log must not stop the work: a line for which
+ * there is no room is lost, and the next one tells how many were. */
 #include "common/log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 
 static const char *log_process = "sluice";
 static enum log_level log_least = LOG_INFO;
+static int64_t log_lost;
 
 struct line {
     char bytes[LOG_LINE_BYTES];
@@ -93,6 +96,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     int64_t now_us = clock_wall_us();
     time_t seconds = (time_t)(now_us / US_PER_SECOND);
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     struct line line = {.used = 0};
     struct tm utc;
     char stamp[40];
@@ -111,8 +115,11 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     put_string(&line, event);
     for (; fields->key; fields++)
         put_field(&line, fields);
+    if (log_lost > 0)
+        put_field(&line, &(struct log_field){.key = "lost_lines", .type = LOG_FIELD_INT, .number = log_lost});
     line.bytes[line.used++] = '\n';
-    /* A log that cannot be written must not stop the work, and there is nowhere to say so. */
-    if (write(STDERR_FILENO, line.bytes, line.used) < 0)
-        return;
+    if (poll(&room, 1, 0) == 1 && write(STDERR_FILENO, line.bytes, line.used) > 0)
+        log_lost = 0;
+    else
+        log_lost++;
 }

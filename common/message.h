@@ -49,7 +49,8 @@ struct message_uints {
     MESSAGE(20, accepted, "scheduler", "gateway", "", "the request waits in the queue")                      \
     MESSAGE(21, result, "scheduler", "gateway", "answer", "the request has been answered")                   \
     MESSAGE(22, rejected, "scheduler", "gateway", "", "the request will not be answered, and why")           \
-    MESSAGE(23, state, "scheduler", "gateway", "", "how the lane stands: on each change and once a second")  \
+    MESSAGE(23, state, "scheduler", "gateway", "",                                                           \
+            "how the lane stands: when fetcher or breaker change, and once a second")                        \
     MESSAGE(30, fetch, "scheduler", "fetcher", "request", "a permit: send this within these times")          \
     MESSAGE(31, abort, "scheduler", "fetcher", "", "give this attempt back if it has not been sent")         \
     MESSAGE(40, ready, "fetcher", "scheduler", "", "what a fetcher holds and has sent; first on every link") \
@@ -195,8 +196,9 @@ struct message_uints {
 /* How an attempt ended (field `outcome` of `fetched`). */
 #define FETCH_OUTCOMES(OUTCOME)                                                                              \
     OUTCOME(0, ANSWERED, "the provider's answer, good or a 4xx; paid")                                       \
-    OUTCOME(1, LIMITED, "429, or 503 with a time to wait; paid; hold_us says how long")                      \
-    OUTCOME(2, FAILED, "an error of the provider or of the way to it after the request was written; paid")   \
+    OUTCOME(1, LIMITED, "429; paid; hold_us says how long to wait")                                          \
+    OUTCOME(2, FAILED,                                                                                       \
+            "an error of the provider (a 503 may have hold_us) or of the way to it, after the write; paid")  \
     OUTCOME(3, UNSENT, "nothing was written (expired, aborted, no connection): the permit comes back")       \
     OUTCOME(4, CACHED, "the cache had the answer meanwhile: the permit comes back")                          \
     OUTCOME(5, REFUSED, "the breaker is open: the permit comes back")

@@ -211,6 +211,8 @@ static struct bus_body *keep_answer(struct fetcher *fetcher, struct grant *grant
     if (freshness_apply(&result->head->freshness, &fetcher->freshness, now_wall_us, &answer)) {
         rc = cache_writer_store(fetcher->cache, &grant->key, &answer, now_wall_us);
         fetcher_tell_stored(fetcher, grant, rc, answer.fresh_wall_us - now_wall_us);
+        if (rc < 0) /* or the client would be told that it was stored */
+            answer.fresh_wall_us = answer.stale_wall_us = 0;
     }
     return record_of(&answer);
 }

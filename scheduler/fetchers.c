@@ -176,7 +176,7 @@ static void on_breaker(struct scheduler *scheduler, const struct message_breaker
             log_warn("bad_breaker", log_text("state", breaker->state));
             return;
         }
-        log_warn("breaker", log_str("lane", scheduler->lanes[i].name), log_text("state", breaker->state),
+        log_info("breaker", log_str("lane", scheduler->lanes[i].name), log_text("state", breaker->state),
                  log_int("failures", (int64_t)breaker->failures), log_text("reason", breaker->reason));
     }
     gateways_tell(scheduler);

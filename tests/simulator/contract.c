@@ -1,4 +1,4 @@
-/* contract.c - the table of the mission's provider, row by row. */
+/* contract.c - the table of the score API, row by row. */
 #include "tests/simulator/contract.h"
 
 #include <stdio.h>
