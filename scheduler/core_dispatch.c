@@ -3,7 +3,7 @@
 
 #include "scheduler/core_inside.h"
 
-#define INTERVAL_GAIN         32     /* samples over which the measured interval is smoothed */
+#define INTERVAL_SLOTS        32     /* over which, for each of a burst, the measured interval is smoothed */
 #define SUCCESS_HOLD_SLACK_US 500000 /* a window that a success announces is no hold up to T and this */
 
 /* Whether anything but time stands in the way of a grant. */
@@ -38,8 +38,11 @@ static void measure_interval(struct core *core, int64_t earliest_us)
     int64_t gap_us = earliest_us - core->last_earliest_us;
 
     /* A hold is no property of the schedule, and is counted separately in every forecast. */
-    if (core->work_waited && core->limiter.hold_us <= core->last_earliest_us)
-        core->interval_us += (gap_us - core->interval_us) / INTERVAL_GAIN;
+    if (core->work_waited && core->limiter.hold_us <= core->last_earliest_us) {
+        if (core->interval_count < INTERVAL_SLOTS * core->config.limiter.burst)
+            core->interval_count++; /* the first ones count as their mean */
+        core->interval_us += (gap_us - core->interval_us) / core->interval_count;
+    }
     core->last_earliest_us = earliest_us;
     core->work_waited = queue_count(&core->queue) > 0;
 }
