@@ -33,16 +33,22 @@ static int64_t lead_us(const struct core *core)
     return core->breaker_state == CORE_BREAKER_CLOSED ? core->config.lead_us : 0;
 }
 
+/* Over as many slots as may go out at once: between those of a burst there is no time at all. */
 static void measure_interval(struct core *core, int64_t earliest_us)
 {
-    int64_t gap_us = earliest_us - core->last_earliest_us;
+    unsigned burst = core->config.limiter.burst;
+    int64_t *before_us = &core->slots_us[core->slot_count++ % burst];
 
     /* A hold is no property of the schedule, and is counted separately in every forecast. */
-    if (core->work_waited && core->limiter.hold_us <= core->last_earliest_us) {
-        if (core->interval_count < INTERVAL_SLOTS * core->config.limiter.burst)
+    if (!core->work_waited || core->limiter.hold_us > core->last_earliest_us)
+        core->slot_run = 0;
+    if (core->slot_run >= burst) {
+        if (core->interval_count < INTERVAL_SLOTS * burst)
             core->interval_count++; /* the first ones count as their mean */
-        core->interval_us += (gap_us - core->interval_us) / core->interval_count;
+        core->interval_us += ((earliest_us - *before_us) / burst - core->interval_us) / core->interval_count;
     }
+    *before_us = earliest_us;
+    core->slot_run++;
     core->last_earliest_us = earliest_us;
     core->work_waited = queue_count(&core->queue) > 0;
 }

@@ -20,8 +20,11 @@ struct core {
     enum core_breaker breaker_state;
     int64_t breaker_until_us;
 
-    int64_t interval_us;      /* between slots, while work waited: smoothed */
-    unsigned interval_count;  /* slots it stands on, up to those over which it is smoothed */
+    int64_t interval_us;                 /* between slots, while work waited: smoothed */
+    unsigned interval_count;             /* slots it stands on, up to those over which it is smoothed */
+    int64_t slots_us[LIMITER_BURST_MAX]; /* the latest `burst` ones, in a ring */
+    uint64_t slot_count;
+    unsigned slot_run;        /* slots in a row for which work waited */
     int64_t last_earliest_us; /* of the latest grant */
     bool work_waited;         /* ever since that grant */
     int64_t progress_us;      /* when something last moved, or work came to an empty queue */
