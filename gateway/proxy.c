@@ -165,25 +165,26 @@ static bool understand(struct proxy *proxy, const struct http_request *request, 
     struct text values[LANE_PARAMS];
     const struct lane_refusal *refusal;
     struct patience patience;
-    const char *bad_query = "query", *bad_field;
+    const char *bad_query = "query", *bad_caller, *bad = NULL;
     unsigned count = 0;
-    int query_rc = -EINVAL, field_rc;
+    bool query_good;
 
     for (; count < CALLER_PARAMS; count++)
         params[count] = (struct param){.name = caller_param_names[count]};
     for (unsigned i = 0; names[i]; i++)
         params[count++] = (struct param){.name = names[i]};
-    if (request->query.bytes <= PROXY_QUERY_BYTES)
-        query_rc = params_read(request->query, params, count, room, &bad_query);
-    field_rc = caller_read(request, params, caller, &bad_field);
+    if (patience_read(request, proxy->config.timeout_us, &patience) < 0)
+        bad = PATIENCE_FIELD;
+    query_good = request->query.bytes <= PROXY_QUERY_BYTES &&
+                 params_read(request->query, params, count, room, &bad_query) == 0;
+    if (caller_read(request, params, caller, &bad_caller) < 0)
+        bad = bad_caller;
+    if (!query_good)
+        bad = bad_query;
     if (caller->request_id.at)
         asked->request_id = caller->request_id;
-    if (field_rc == 0) {
-        field_rc = patience_read(request, proxy->config.timeout_us, &patience);
-        bad_field = PATIENCE_FIELD;
-    }
-    if (query_rc < 0 || field_rc < 0) {
-        reply_malformed(&proxy->config.desk, asked, query_rc < 0 ? bad_query : bad_field);
+    if (bad) {
+        reply_malformed(&proxy->config.desk, asked, bad);
         return false;
     }
     asked->patience_us = patience.wait_us;

@@ -136,14 +136,16 @@ void core_gateway_lost(struct core *core, uint64_t gateway)
     }
 }
 
-/* Dismisses those in the queue whose deadline is not after that time; all of them for CORE_NEVER. */
-void core_sweep(struct core *core, int64_t until_us, enum reason reason, int64_t retry_after_us)
+void core_sweep(struct core *core, int64_t until_us, int64_t step_us, enum reason reason,
+                int64_t retry_after_us)
 {
     unsigned place = 0;
     struct job *job;
 
     while ((job = queue_at(&core->queue, place))) {
-        core_dismiss_of(core, job, until_us, reason, retry_after_us);
+        int64_t slot_us = until_us + (int64_t)(place / core->config.limiter.burst) * step_us;
+
+        core_dismiss_of(core, job, slot_us, reason, retry_after_us);
         if (queue_at(&core->queue, place) == job)
             place++; /* else it has gone, or fallen back with its most urgent waiter's leaving */
     }

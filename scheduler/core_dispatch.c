@@ -270,11 +270,13 @@ void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, 
     core->breaker_until_us = state == CORE_BREAKER_OPEN ? until_us : 0;
     core->progress_us = now_us;
     if (state == CORE_BREAKER_OPEN && until_us > now_us)
-        core_sweep(core, CORE_NEVER, REASON_BREAKER_OPEN, until_us - now_us);
+        core_sweep(core, CORE_NEVER, 0, REASON_BREAKER_OPEN, until_us - now_us);
 }
 
 void core_hold(struct core *core, int64_t until_us, int64_t now_us)
 {
+    unsigned burst = core->config.limiter.burst;
+
     limiter_hold(&core->limiter, until_us, now_us);
     if (core->limiter.hold_us <= now_us)
         return;
@@ -284,7 +286,10 @@ void core_hold(struct core *core, int64_t until_us, int64_t now_us)
         if (flight->job && flight->sent_us == 0)
             flight->recalled = true;
     }
-    core_sweep(core, core->limiter.hold_us, REASON_HOLD, core->limiter.hold_us - now_us);
+    /* After it they are served in order: who would have to wait too long even then need not wait for its end.
+     */
+    core_sweep(core, core->limiter.hold_us, burst * core_interval_us(core) - core_slip_us(core, burst),
+               REASON_HOLD, core->limiter.hold_us - now_us);
 }
 
 void core_stop(struct core *core)

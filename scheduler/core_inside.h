@@ -35,8 +35,9 @@ void core_dismiss(struct core *core, struct waiter *waiter, enum reason reason, 
 /* Dismisses those of the job's waiters whose deadline is not after that time. False: the job is gone. */
 bool core_dismiss_of(struct core *core, struct job *job, int64_t until_us, enum reason reason,
                      int64_t retry_after_us);
-/* The same for every job in the queue. */
-void core_sweep(struct core *core, int64_t until_us, enum reason reason, int64_t retry_after_us);
+/* The same for every job in the queue, that time being step_us later from burst to burst. */
+void core_sweep(struct core *core, int64_t until_us, int64_t step_us, enum reason reason,
+                int64_t retry_after_us);
 
 /* core_eta.c */
 /* Expected between two slots while work waits: measured, and little by little rather that than computed. */
