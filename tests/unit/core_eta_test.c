@@ -234,6 +234,35 @@ static void a_stall_is_expected_to_go_on(void **state)
     core_free(stage.core);
 }
 
+static void the_breaker_is_part_of_the_schedule(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    struct core_verdict verdict;
+    uint64_t attempt;
+    int64_t probe_us;
+    char key;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    answer(&stage, grant(&stage, &key));
+    submit(&stage, 2, 'b');
+    attempt = grant_in_time(&stage, &key);
+    for (uint64_t id = 3; id <= 9; id++)
+        submit(&stage, id, 'b');
+    core_breaker(stage.core, CORE_BREAKER_OPEN, stage.now_us + 30 * T, stage.now_us);
+    verdict = submit(&stage, 10, 'c');
+    assert_int_equal(verdict.reason, REASON_WAITERS_FULL);
+    assert_in_range(verdict.retry_after_us, 30 * T, 30 * T + 20 * MS);
+    answer(&stage, attempt);
+    stage.now_us += 30 * T;
+    core_breaker(stage.core, CORE_BREAKER_HALF_OPEN, 0, stage.now_us);
+    probe_us = submit(&stage, 11, 'd').eta_us;
+    assert_in_range(probe_us, 10 * MS, 20 * MS);
+    assert_in_range(submit(&stage, 12, 'e').eta_us - probe_us, T + 10 * MS,
+                    T + 30 * MS); /* it awaits its answer */
+    core_free(stage.core);
+}
+
 /* Sharing a call that is about to be sent anyway can be too late, too; and leaves no trace then. */
 static void who_joins_is_judged_by_its_new_place(void **state)
 {
@@ -261,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_refusal_tells_when_to_come_again),
         cmocka_unit_test(a_hold_is_told_to_its_end),
         cmocka_unit_test(a_stall_is_expected_to_go_on),
+        cmocka_unit_test(the_breaker_is_part_of_the_schedule),
         cmocka_unit_test(who_joins_is_judged_by_its_new_place),
     };
 
