@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gateway/caller.h"
+#include "gateway/patience.h"
 #include "gateway/pending.h"
 
 #define METHOD "GET" /* also for HEAD, which differs only in what httpd leaves out */
@@ -129,7 +130,7 @@ static struct waiter *waiter_new(struct proxy *proxy, const struct asked *asked,
     waiter->asked.waited = true;
     memcpy(waiter->request_id, asked->request_id.at, asked->request_id.bytes);
     waiter->asked.request_id.at = waiter->request_id;
-    waiter->pending.deadline_us = asked->asked_us + proxy->config.timeout_us;
+    waiter->pending.deadline_us = asked->asked_us + asked->patience_us;
     waiter->priority = caller->priority;
     hash_client(proxy, caller->client_id, waiter->client);
     return waiter;
@@ -163,23 +164,31 @@ static bool understand(struct proxy *proxy, const struct http_request *request, 
     struct param params[CALLER_PARAMS + LANE_PARAMS];
     struct text values[LANE_PARAMS];
     const struct lane_refusal *refusal;
-    const char *bad_query = "query", *bad_caller;
+    struct patience patience;
+    const char *bad_query = "query", *bad_caller, *bad = NULL;
     unsigned count = 0;
-    int query_rc = -EINVAL, caller_rc;
+    bool query_good;
 
     for (; count < CALLER_PARAMS; count++)
         params[count] = (struct param){.name = caller_param_names[count]};
     for (unsigned i = 0; names[i]; i++)
         params[count++] = (struct param){.name = names[i]};
-    if (request->query.bytes <= PROXY_QUERY_BYTES)
-        query_rc = params_read(request->query, params, count, room, &bad_query);
-    caller_rc = caller_read(request, params, caller, &bad_caller);
+    if (patience_read(request, proxy->config.timeout_us, &patience) < 0)
+        bad = PATIENCE_FIELD;
+    query_good = request->query.bytes <= PROXY_QUERY_BYTES &&
+                 params_read(request->query, params, count, room, &bad_query) == 0;
+    if (caller_read(request, params, caller, &bad_caller) < 0)
+        bad = bad_caller;
+    if (!query_good)
+        bad = bad_query;
     if (caller->request_id.at)
         asked->request_id = caller->request_id;
-    if (query_rc < 0 || caller_rc < 0) {
-        reply_malformed(&proxy->config.desk, asked, query_rc < 0 ? bad_query : bad_caller);
+    if (bad) {
+        reply_malformed(&proxy->config.desk, asked, bad);
         return false;
     }
+    asked->patience_us = patience.wait_us;
+    asked->preferred_s = patience.preferred_s;
     for (unsigned i = CALLER_PARAMS; i < count; i++)
         values[i - CALLER_PARAMS] = params[i].value;
     refusal = asked->lane->prepare(values, call);
@@ -202,6 +211,7 @@ void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const s
     asked.request_id = proxy_draw_id(proxy, drawn);
     asked.asked_us = moment->now_us;
     asked.waited = false;
+    asked.preferred_s = -1;
     asked.subject[0] = '\0';
     metric_add(proxy->config.metrics, METRIC_GATEWAY_REQUESTS, 1);
     if (!understand(proxy, request, &asked, room, &caller, &call))
@@ -217,7 +227,10 @@ void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const s
         return;
     }
     cache_release(proxy->config.desk.cache);
-    wait_for_scheduler(proxy, &asked, &call, &caller, moment);
+    if (asked.patience_us == 0)
+        reply_refuse(&proxy->config.desk, &asked, REASON_DEADLINE_UNMEETABLE, NULL, moment);
+    else
+        wait_for_scheduler(proxy, &asked, &call, &caller, moment);
 }
 
 static int send_cancel(struct proxy *proxy, uint64_t id)

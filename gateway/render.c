@@ -182,6 +182,18 @@ struct text render_forwarded(char fields[RENDER_FIELDS_BYTES], const struct answ
     return done(fields, put(at, answer->fields));
 }
 
+struct text render_preference(char fields[RENDER_FIELDS_BYTES], struct text rendered, int64_t wait_s)
+{
+    char *at = fields + rendered.bytes;
+
+    assert(rendered.at == fields);
+    if (wait_s < 0)
+        return rendered;
+    at = put_string(at, "Preference-Applied: wait=");
+    at = put_number(at, wait_s);
+    return done(fields, put_string(at, "\r\n"));
+}
+
 static char *put_problem_fields(char *at, const struct problem *problem)
 {
     if (problem->proxy_status[0]) {

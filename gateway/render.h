@@ -56,6 +56,10 @@ struct text render_stale(char fields[RENDER_FIELDS_BYTES], const struct answer *
 struct text render_forwarded(char fields[RENDER_FIELDS_BYTES], const struct answer *answer,
                              const struct passage *passage);
 
+/* Behind the fields, of which rendered is what one of the functions above gave or render_own() gives: that
+ * `Prefer: wait` was followed; nothing for -1. */
+struct text render_preference(char fields[RENDER_FIELDS_BYTES], struct text rendered, int64_t wait_s);
+
 /* The fields of an answer of our own: type is its media type, problem is NULL when it is none. */
 struct text render_own(char fields[RENDER_FIELDS_BYTES], const char *type, struct text request_id,
                        const struct problem *problem);

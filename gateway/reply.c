@@ -15,11 +15,13 @@ struct decision reply_decision(const struct asked *asked, enum outcome outcome, 
                              .asked_us = asked->asked_us};
 }
 
+/* `fields` holds what `rendered` says. */
 static void send_answer(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
-                        struct text fields, const struct decision *decision)
+                        char *fields, struct text rendered, const struct decision *decision)
 {
-    struct httpd_reply reply = {.status = (int)found->status, .fields = fields, .body = found->body};
+    struct httpd_reply reply = {.status = (int)found->status, .body = found->body};
 
+    reply.fields = render_preference(fields, rendered, asked->preferred_s);
     httpd_reply(asked->exchange, &reply);
     desk->decided(desk->arg, decision);
 }
@@ -32,6 +34,7 @@ static void send_problem(const struct reply_desk *desk, const struct asked *aske
 
     problem->request_id = asked->request_id;
     reply.fields = render_own(fields, RENDER_PROBLEM_TYPE, asked->request_id, problem);
+    reply.fields = render_preference(fields, reply.fields, asked->preferred_s);
     reply.body = render_problem(body, sizeof(body), problem);
     httpd_reply(asked->exchange, &reply);
     desk->decided(desk->arg, decision);
@@ -43,7 +46,8 @@ void reply_fresh(const struct reply_desk *desk, const struct asked *asked, const
     struct decision decision = reply_decision(asked, OUTCOME_HIT, (int)found->status);
     char fields[RENDER_FIELDS_BYTES];
 
-    send_answer(desk, asked, found, render_hit(fields, found, moment->wall_us, asked->request_id), &decision);
+    send_answer(desk, asked, found, fields, render_hit(fields, found, moment->wall_us, asked->request_id),
+                &decision);
     cache_release(desk->cache);
 }
 
@@ -54,8 +58,8 @@ static void send_stale(const struct reply_desk *desk, const struct asked *asked,
     char fields[RENDER_FIELDS_BYTES];
 
     decision.reason = reason;
-    send_answer(desk, asked, found, render_stale(fields, found, moment->wall_us, reason, asked->request_id),
-                &decision);
+    send_answer(desk, asked, found, fields,
+                render_stale(fields, found, moment->wall_us, reason, asked->request_id), &decision);
 }
 
 /* From the cache, stale or meanwhile fresh; false when it has nothing that may be served. */
@@ -93,10 +97,10 @@ static void send_result(const struct reply_desk *desk, const struct asked *asked
     decision.upstream_us = result->upstream_us;
     decision.attempt = result->attempt;
     if (text_equal(result->source, "cache"))
-        send_answer(desk, asked, found, render_hit(fields, found, moment->wall_us, asked->request_id),
+        send_answer(desk, asked, found, fields, render_hit(fields, found, moment->wall_us, asked->request_id),
                     &decision);
     else
-        send_answer(desk, asked, found, render_forwarded(fields, found, &passage), &decision);
+        send_answer(desk, asked, found, fields, render_forwarded(fields, found, &passage), &decision);
 }
 
 void reply_result(const struct reply_desk *desk, const struct asked *asked,

@@ -27,7 +27,9 @@ struct asked {
     struct cache_key key;
     struct text request_id;
     int64_t asked_us;
-    bool expired; /* the cache has an answer that is no longer fresh */
+    int64_t patience_us; /* from then to the deadline; 0: for the cache's answer alone */
+    int64_t preferred_s; /* the same as `Prefer: wait` wished it; -1 where it did not decide */
+    bool expired;        /* the cache has an answer that is no longer fresh */
     bool waited;
     char subject[LANE_SUBJECT_BYTES];
 };

@@ -21,7 +21,6 @@ struct core *core_new(const struct core_config *config, int64_t now_us)
     limiter_init(&core->limiter, &config->limiter, now_us);
     queue_init(&core->queue, config->policy, config->queue_max);
     roster_init(&core->roster);
-    core->interval_us = limiter_span_us(&core->limiter) / config->limiter.burst;
     core->last_attempt = config->attempt_base;
     core->progress_us = now_us;
     return core;
@@ -137,14 +136,16 @@ void core_gateway_lost(struct core *core, uint64_t gateway)
     }
 }
 
-/* Dismisses those in the queue whose deadline is not after that time; all of them for CORE_NEVER. */
-void core_sweep(struct core *core, int64_t until_us, enum reason reason, int64_t retry_after_us)
+void core_sweep(struct core *core, int64_t until_us, int64_t step_us, enum reason reason,
+                int64_t retry_after_us)
 {
     unsigned place = 0;
     struct job *job;
 
     while ((job = queue_at(&core->queue, place))) {
-        core_dismiss_of(core, job, until_us, reason, retry_after_us);
+        int64_t slot_us = until_us + (int64_t)(place / core->config.limiter.burst) * step_us;
+
+        core_dismiss_of(core, job, slot_us, reason, retry_after_us);
         if (queue_at(&core->queue, place) == job)
             place++; /* else it has gone, or fallen back with its most urgent waiter's leaving */
     }
@@ -178,18 +179,6 @@ static uint64_t next_seq(struct core *core, const struct core_request *request)
     return (uint64_t)request->arrival_us << SEQ_TIE_BITS | (count & ((1U << SEQ_TIE_BITS) - 1));
 }
 
-/* Expected time until the answer for a job with so many ahead of it in the queue. */
-static int64_t eta_us(const struct core *core, unsigned ahead, int64_t now_us)
-{
-    const struct roundtrip *roundtrip = &core->limiter.roundtrip;
-    int64_t start_us = limiter_forecast_us(&core->limiter, now_us);
-
-    if (core->breaker_state == CORE_BREAKER_OPEN && core->breaker_until_us > start_us)
-        start_us = core->breaker_until_us;
-    return start_us - now_us + (int64_t)ahead * core->interval_us + roundtrip->mean_us +
-           2 * roundtrip->deviation_us;
-}
-
 static bool refuse(struct core_verdict *verdict, enum reason reason, int64_t retry_after_us)
 {
     verdict->answer = CORE_REFUSED;
@@ -198,19 +187,19 @@ static bool refuse(struct core_verdict *verdict, enum reason reason, int64_t ret
     return true;
 }
 
-/* Refused because the answer would come too late? To come again makes sense when the line has got shorter by
- * what is missing. */
-static bool refuse_late(const struct core *core, const struct core_request *request, int64_t now_us,
-                        struct core_verdict *verdict)
+/* Refused because the answer of a job with so many ahead would come too late? To come again makes sense when
+ * the line has got shorter by what is missing, and not before a hold ends that outlasts the deadline. */
+static bool refuse_late(const struct core *core, const struct core_request *request, unsigned ahead,
+                        int64_t now_us, struct core_verdict *verdict)
 {
-    int64_t remaining_us = request->deadline_us - now_us;
+    int64_t missing_us = verdict->eta_us + core_slip_us(core, ahead) - (request->deadline_us - now_us);
     int64_t hold_us = core->limiter.hold_us;
 
-    if (request->again || verdict->eta_us <= remaining_us)
+    if (request->again || missing_us <= 0)
         return false;
-    if (hold_us >= request->deadline_us)
-        return refuse(verdict, REASON_HOLD, hold_us - now_us);
-    return refuse(verdict, REASON_DEADLINE_UNMEETABLE, verdict->eta_us - remaining_us);
+    if (hold_us < request->deadline_us)
+        return refuse(verdict, REASON_DEADLINE_UNMEETABLE, missing_us);
+    return refuse(verdict, REASON_HOLD, hold_us - now_us > missing_us ? hold_us - now_us : missing_us);
 }
 
 static struct waiter *waiter_new(const struct core_request *request)
@@ -253,22 +242,18 @@ static bool join(struct core *core, struct job *job, const struct core_request *
 static void submit_join(struct core *core, struct job *job, const struct core_request *request,
                         int64_t now_us, struct core_verdict *verdict)
 {
-    bool queued = job->state == JOB_QUEUED;
-
-    verdict->eta_us = core->limiter.roundtrip.mean_us;
-    if (queued) {
-        unsigned ahead = queue_position(&core->queue, job);
-
-        verdict->eta_us = eta_us(core, ahead, now_us);
-        if (refuse_late(core, request, now_us, verdict))
-            return;
-    }
     if (!join(core, job, request, next_seq(core, request))) {
-        refuse(verdict, REASON_WAITERS_FULL, core->interval_us);
+        refuse(verdict, REASON_WAITERS_FULL, core_interval_us(core));
         return;
     }
+    /* Judged where the group is now: it may just have become more urgent. Sharing a flight costs nothing. */
     verdict->answer = CORE_JOINED;
-    verdict->position = queued ? queue_position(&core->queue, job) + 1 : 0;
+    verdict->eta_us = core_eta_of(core, job, now_us);
+    if (job->state != JOB_QUEUED)
+        return;
+    verdict->position = queue_position(&core->queue, job) + 1;
+    if (refuse_late(core, request, verdict->position - 1, now_us, verdict))
+        waiter_free(core_cancel(core, request->id));
 }
 
 /* Puts a new job at its place; NULL when out of memory. */
@@ -305,8 +290,8 @@ static void submit_new(struct core *core, const struct core_request *request, in
     }
     if (!request->again && queue_full(&core->queue)) {
         verdict->position = queue_count(&core->queue) + 1;
-        verdict->eta_us = eta_us(core, queue_count(&core->queue), now_us);
-        refuse(verdict, REASON_QUEUE_FULL, eta_us(core, 0, now_us));
+        verdict->eta_us = core_eta_us(core, queue_count(&core->queue), now_us);
+        refuse(verdict, REASON_QUEUE_FULL, core_slot_us(core, 0, now_us) - now_us);
         return;
     }
     if (queue_count(&core->queue) == 0) {
@@ -315,12 +300,12 @@ static void submit_new(struct core *core, const struct core_request *request, in
     }
     job = enter(core, request);
     if (!job) {
-        refuse(verdict, REASON_WAITERS_FULL, core->interval_us);
+        refuse(verdict, REASON_WAITERS_FULL, core_interval_us(core));
         return;
     }
     verdict->position = queue_position(&core->queue, job) + 1;
-    verdict->eta_us = eta_us(core, verdict->position - 1, now_us);
-    if (!refuse_late(core, request, now_us, verdict)) {
+    verdict->eta_us = core_eta_us(core, verdict->position - 1, now_us);
+    if (!refuse_late(core, request, verdict->position - 1, now_us, verdict)) {
         verdict->answer = CORE_QUEUED;
         return;
     }
@@ -339,7 +324,7 @@ void core_submit(struct core *core, const struct core_request *request, int64_t 
         bool queued = known->job->state == JOB_QUEUED;
 
         verdict->position = queued ? queue_position(&core->queue, known->job) + 1 : 0;
-        verdict->eta_us = eta_us(core, verdict->position, now_us);
+        verdict->eta_us = core_eta_of(core, known->job, now_us);
         return;
     }
     if (request->deadline_us <= now_us) {
@@ -347,7 +332,7 @@ void core_submit(struct core *core, const struct core_request *request, int64_t 
         return;
     }
     if (roster_waiter_count(&core->roster) >= core->config.waiters_max) {
-        refuse(verdict, REASON_WAITERS_FULL, eta_us(core, 0, now_us));
+        refuse(verdict, REASON_WAITERS_FULL, core_eta_us(core, 0, now_us));
         return;
     }
     job = roster_find_job(&core->roster, request->key);
@@ -366,7 +351,7 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
         idle_us = hold_us;
     if (core->breaker_until_us > idle_us)
         idle_us = core->breaker_until_us;
-    idle_us = now_us - idle_us - 2 * core->interval_us;
+    idle_us = now_us - idle_us - 2 * core_interval_us(core);
     *view = (struct core_view){
         .queued = queue_count(&core->queue),
         .waiters = roster_waiter_count(&core->roster),
@@ -375,10 +360,10 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
         .d_us = limiter_d_us(&core->limiter),
         .g_us = g_us == LIMITER_NEVER ? 0 : g_us,
         .hold_us = hold_us > now_us ? hold_us - now_us : 0,
-        .next_us = limiter_forecast_us(&core->limiter, now_us) - now_us,
+        .next_us = limiter_forecast_us(&core->limiter, now_us, 0) - now_us,
         .stuck_us = queue_count(&core->queue) > 0 && !core->paused && idle_us > 0 ? idle_us : 0,
         .window_us = core->config.limiter.window_us,
-        .interval_us = core->interval_us,
+        .interval_us = core_interval_us(core),
         .unexpected_total = core->limiter.unexpected_total,
     };
 }

@@ -126,7 +126,8 @@ void core_fetcher_lost(struct core *core, int64_t now_us);
 /* Open: those in the queue are dismissed, arrivals refused, until `until_us`; from then on one probe at a
  * time. */
 void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, int64_t now_us);
-/* The provider asks to wait. Those who cannot are dismissed; grants that are not sent yet are recalled. */
+/* The provider asks to wait. Those who cannot, in the order that follows, are dismissed; grants that are not
+ * sent yet are recalled. */
 void core_hold(struct core *core, int64_t until_us, int64_t now_us);
 
 /* Whether an outcome's hold_us is a hold. On a success it describes the provider's window, which the limiter

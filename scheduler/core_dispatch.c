@@ -3,7 +3,7 @@
 
 #include "scheduler/core_inside.h"
 
-#define INTERVAL_GAIN         32     /* samples over which the measured interval is smoothed */
+#define INTERVAL_SLOTS        32     /* over which, for each of a burst, the measured interval is smoothed */
 #define SUCCESS_HOLD_SLACK_US 500000 /* a window that a success announces is no hold up to T and this */
 
 /* Whether anything but time stands in the way of a grant. */
@@ -33,13 +33,22 @@ static int64_t lead_us(const struct core *core)
     return core->breaker_state == CORE_BREAKER_CLOSED ? core->config.lead_us : 0;
 }
 
+/* Over as many slots as may go out at once: between those of a burst there is no time at all. */
 static void measure_interval(struct core *core, int64_t earliest_us)
 {
-    int64_t gap_us = earliest_us - core->last_earliest_us;
+    unsigned burst = core->config.limiter.burst;
+    int64_t *before_us = &core->slots_us[core->slot_count++ % burst];
 
     /* A hold is no property of the schedule, and is counted separately in every forecast. */
-    if (core->work_waited && core->limiter.hold_us <= core->last_earliest_us)
-        core->interval_us += (gap_us - core->interval_us) / INTERVAL_GAIN;
+    if (!core->work_waited || core->limiter.hold_us > core->last_earliest_us)
+        core->slot_run = 0;
+    if (core->slot_run >= burst) {
+        if (core->interval_count < INTERVAL_SLOTS * burst)
+            core->interval_count++; /* the first ones count as their mean */
+        core->interval_us += ((earliest_us - *before_us) / burst - core->interval_us) / core->interval_count;
+    }
+    *before_us = earliest_us;
+    core->slot_run++;
     core->last_earliest_us = earliest_us;
     core->work_waited = queue_count(&core->queue) > 0;
 }
@@ -261,11 +270,13 @@ void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, 
     core->breaker_until_us = state == CORE_BREAKER_OPEN ? until_us : 0;
     core->progress_us = now_us;
     if (state == CORE_BREAKER_OPEN && until_us > now_us)
-        core_sweep(core, CORE_NEVER, REASON_BREAKER_OPEN, until_us - now_us);
+        core_sweep(core, CORE_NEVER, 0, REASON_BREAKER_OPEN, until_us - now_us);
 }
 
 void core_hold(struct core *core, int64_t until_us, int64_t now_us)
 {
+    unsigned burst = core->config.limiter.burst;
+
     limiter_hold(&core->limiter, until_us, now_us);
     if (core->limiter.hold_us <= now_us)
         return;
@@ -275,7 +286,10 @@ void core_hold(struct core *core, int64_t until_us, int64_t now_us)
         if (flight->job && flight->sent_us == 0)
             flight->recalled = true;
     }
-    core_sweep(core, core->limiter.hold_us, REASON_HOLD, core->limiter.hold_us - now_us);
+    /* After it they are served in order: who would have to wait too long even then need not wait for its end.
+     */
+    core_sweep(core, core->limiter.hold_us, burst * core_interval_us(core) - core_slip_us(core, burst),
+               REASON_HOLD, core->limiter.hold_us - now_us);
 }
 
 void core_stop(struct core *core)

@@ -20,7 +20,11 @@ struct core {
     enum core_breaker breaker_state;
     int64_t breaker_until_us;
 
-    int64_t interval_us;      /* between slots, while work waited: smoothed */
+    int64_t interval_us;                 /* between slots, while work waited: smoothed */
+    unsigned interval_count;             /* slots it stands on, up to those over which it is smoothed */
+    int64_t slots_us[LIMITER_BURST_MAX]; /* the latest `burst` ones, in a ring */
+    uint64_t slot_count;
+    unsigned slot_run;        /* slots in a row for which work waited */
     int64_t last_earliest_us; /* of the latest grant */
     bool work_waited;         /* ever since that grant */
     int64_t progress_us;      /* when something last moved, or work came to an empty queue */
@@ -31,7 +35,20 @@ void core_dismiss(struct core *core, struct waiter *waiter, enum reason reason, 
 /* Dismisses those of the job's waiters whose deadline is not after that time. False: the job is gone. */
 bool core_dismiss_of(struct core *core, struct job *job, int64_t until_us, enum reason reason,
                      int64_t retry_after_us);
-/* The same for every job in the queue. */
-void core_sweep(struct core *core, int64_t until_us, enum reason reason, int64_t retry_after_us);
+/* The same for every job in the queue, that time being step_us later from burst to burst. */
+void core_sweep(struct core *core, int64_t until_us, int64_t step_us, enum reason reason,
+                int64_t retry_after_us);
+
+/* core_eta.c */
+/* Expected between two slots while work waits: measured, and little by little rather that than computed. */
+int64_t core_interval_us(const struct core *core);
+/* When the job with so many ahead of it in the queue is expected to be sent. */
+int64_t core_slot_us(const struct core *core, unsigned ahead, int64_t now_us);
+/* Expected time until its answer. */
+int64_t core_eta_us(const struct core *core, unsigned ahead, int64_t now_us);
+/* The same for a job that is queued or in flight. */
+int64_t core_eta_of(struct core *core, const struct job *job, int64_t now_us);
+/* By how much more its slot may be late without being out of the ordinary. */
+int64_t core_slip_us(const struct core *core, unsigned ahead);
 
 #endif

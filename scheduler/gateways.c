@@ -128,6 +128,9 @@ static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struc
     scheduler_count(scheduler, METRIC_SCHEDULER_SUBMITTED);
     request.mine = ticket_new(submit->request);
     request.payload = bus_body_keep(body);
+    /* What is submitted again has been counted by the scheduler before this one. */
+    if (lane && !submit->again && shadow_arrive(&lane->shadow, submit->client, request.arrival_us))
+        scheduler_count(scheduler, METRIC_SCHEDULER_PENALTIES_AVOIDED);
     if (lane && body && request.mine && submit->key.bytes == JOB_KEY_BYTES) {
         memcpy(request.key, submit->key.at, JOB_KEY_BYTES);
         core_submit(lane->core, &request, now_us, &verdict);

@@ -45,6 +45,7 @@ int lane_open(struct lane *lane, const char *name, unsigned index, const struct 
         (struct lane){.name = name, .policy = core.policy, .queue_max = core.queue_max, .breaker = "closed"};
     if (!core.policy || limiter_mode_find(text_of(config->rate_limit_mode), &core.limiter.mode) < 0)
         return -EINVAL;
+    shadow_init(&lane->shadow, core.limiter.window_us, core.limiter.burst);
     lane->core = core_new(&core, now_us);
     return lane->core ? 0 : -ENOMEM;
 }

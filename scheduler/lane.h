@@ -6,6 +6,7 @@
 #include "common/config.h"
 #include "common/metric.h"
 #include "scheduler/core.h"
+#include "scheduler/shadow.h"
 
 #define LANE_ATTEMPT_BITS                                                                                    \
     28 /* of an attempt's number; the lane's index lies above, then 20 bits of the epoch */
@@ -13,6 +14,7 @@
 struct lane {
     const char *name;
     struct core *core;
+    struct shadow shadow;
     const struct queue_policy *policy;
     unsigned queue_max;
     char breaker[MESSAGE_LABEL_BYTES + 1]; /* as the fetcher says */

@@ -107,7 +107,8 @@ static int64_t release(const struct limiter *limiter, const struct permit *permi
     }
 }
 
-/* The same, were every awaited answer to come in its usual time. */
+/* The same, were every awaited answer to come in its usual time. One that is late is likely to stay away for
+ * about as long again: were it expected at any moment, a provider that stalls would look like a quick one. */
 static int64_t release_forecast(const struct limiter *limiter, const struct permit *permit, int64_t at_us)
 {
     int64_t release_us = release(limiter, permit, at_us), answer_us;
@@ -116,12 +117,12 @@ static int64_t release_forecast(const struct limiter *limiter, const struct perm
         return release_us;
     answer_us = (permit->state == PERMIT_SENT ? permit->sent_us : at_us) + limiter->roundtrip.mean_us;
     if (answer_us < at_us)
-        answer_us = at_us;
+        answer_us = at_us + (at_us - answer_us);
     return answer_us - limiter_d_us(limiter) + limiter_span_us(limiter);
 }
 
-/* The N latest releases decide: with the N-th of them one permit is free. */
-static int64_t nth_release(const struct limiter *limiter, int64_t at_us,
+/* The N latest releases decide: with the N-th of them one permit is free, with the next one two. */
+static int64_t nth_release(const struct limiter *limiter, int64_t at_us, unsigned ahead,
                            int64_t (*release_of)(const struct limiter *, const struct permit *, int64_t))
 {
     int64_t latest[LIMITER_BURST_MAX] = {0};
@@ -138,7 +139,7 @@ static int64_t nth_release(const struct limiter *limiter, int64_t at_us,
             latest[place] = latest[place - 1];
         latest[place] = release_us;
     }
-    return count < burst || burst == 0 ? at_us : latest[burst - 1];
+    return count + ahead < burst || ahead >= burst ? at_us : latest[burst - 1 - ahead];
 }
 
 int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us)
@@ -148,7 +149,7 @@ int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us)
     /* An answer that is not overdue now may be so at the time that was found: look again from there. Each
      * round finds another permit to be overdue, or ends. */
     for (;;) {
-        int64_t release_us = nth_release(limiter, at_us, release);
+        int64_t release_us = nth_release(limiter, at_us, 0, release);
 
         if (release_us == at_us || release_us == LIMITER_NEVER)
             return release_us;
@@ -156,11 +157,22 @@ int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us)
     }
 }
 
-int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us)
+int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us, unsigned ahead)
 {
-    int64_t release_us = nth_release(limiter, now_us, release_forecast);
+    int64_t release_us = nth_release(limiter, now_us, ahead, release_forecast);
 
     return limiter->hold_us > release_us ? limiter->hold_us : release_us;
+}
+
+int64_t limiter_pace_us(const struct limiter *limiter)
+{
+    int64_t late_us = limiter->roundtrip.mean_us - limiter_d_us(limiter), g_us = limiter_g_us(limiter);
+
+    if (limiter->config.mode == LIMITER_FIXED || late_us < 0)
+        late_us = 0;
+    if (g_us < late_us)
+        late_us = g_us;
+    return (limiter_span_us(limiter) + late_us) / limiter->config.burst;
 }
 
 static struct permit *permit_find(struct limiter *limiter, uint64_t attempt)

@@ -61,8 +61,11 @@ void limiter_init(struct limiter *limiter, const struct limiter_config *config, 
 
 /* The earliest time, from now on, at which a send is allowed; LIMITER_NEVER while that awaits an answer. */
 int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us);
-/* The same as a forecast: an answer that is awaited is assumed to come in its usual time. */
-int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us);
+/* The same as a forecast for the send with so many others before it, fewer than `burst`: an answer that is
+ * awaited is assumed to come in its usual time, and one that is late to take as long again. */
+int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us, unsigned ahead);
+/* The mean time between two sends while work waits, as far as it follows from the round trips. */
+int64_t limiter_pace_us(const struct limiter *limiter);
 
 /* A permit is handed out; attempt 0 is not allowed. -ENOBUFS when too many are out, which cannot happen while
  * sends follow limiter_next_us() and at most LIMITER_PERMITS_MAX - LIMITER_BURST_MAX are unanswered. */

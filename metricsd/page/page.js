@@ -115,6 +115,7 @@ function showCards(v) {
     ["Requests sent", v["fetcher.upstream_requests_total"]],
     ["Answered", v["scheduler.answered_total"]],
     ["Rejected as too early", v["scheduler.limited_total"], v["scheduler.limited_total"] > 0],
+    ["Penalties avoided", v["scheduler.penalties_avoided_total"]],
     ["Failed", v["scheduler.failed_total"]],
     ["Slots given back unused", v["scheduler.returned_total"]],
     ["Connections opened", v["fetcher.upstream_connects_total"]],

@@ -280,6 +280,33 @@ def test_malformed_parameters_are_named(target, fields, name):
     assert answer.json()["detail"].endswith(f": {name}")
 
 
+@pytest.mark.parametrize("fields, seconds, applied", [
+    ([("Request-Timeout", "2.5")], 2.5, None),
+    ([("Request-Timeout", "600")], 60, None),
+    ([("Prefer", "return=minimal"), ("Prefer", 'respond-async, wait="7"; x=y')], 7, "wait=7"),
+    ([("Prefer", "wait=7"), ("Request-Timeout", "3")], 3, None),
+    ([("Prefer", "wait=61")], 60, None),
+    ([("Prefer", "wait=7.5, wait=2")], 60, None),
+])
+def test_a_deadline_of_the_caller_s_own(fields, seconds, applied):
+    """It goes to the scheduler as what remains; the answer says whether the preference counted."""
+    with Gateway() as gateway:
+        scheduler = gateway.connect()
+        asked = gateway.ask(fields=fields)
+        submit, _ = scheduler.next()
+        scheduler.result(submit)
+        answer = asked.result(PATIENCE)
+    assert (seconds - 1) * 1_000_000 < submit["rem"] <= seconds * 1_000_000
+    assert answer.fields.get("preference-applied") == applied
+
+
+def test_a_deadline_of_the_caller_s_own_is_kept_while_the_scheduler_is_away():
+    with Gateway() as gateway:
+        answer = gateway.get(fields=[("Request-Timeout", "0.3")])
+    assert (answer.status, answer.json()["reason"]) == (503, "scheduler_gone")
+    assert 0.3 <= answer.seconds < 2
+
+
 def test_paths_methods_and_bad_http():
     with Gateway() as gateway:
         assert gateway.get("/nothing").json()["reason"] == "not_found"

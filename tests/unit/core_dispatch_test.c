@@ -29,13 +29,13 @@ static void a_slot_after_the_deadline_goes_to_the_next(void **state)
 
     (void)state;
     submit(&stage, 1, 'a');
-    submit_as(&stage, 2, 'b', 10, T + 11 * MS, false); /* 0.5 ms too short for the slot at T + 10.5 ms */
+    submit_as(&stage, 2, 'b', 10, T + 45 * MS, false); /* its slot is at T + 10.5 ms */
     submit(&stage, 3, 'c');
     attempt = grant(&stage, &key);
     answer(&stage, attempt);
     stage.now_us = core_next_wakeup(stage.core, stage.now_us);
-    core_hold(stage.core, stage.now_us + 3800, stage.now_us); /* now its slot lies beyond */
-    stage.now_us += 1000;
+    core_hold(stage.core, stage.now_us + 38 * MS, stage.now_us); /* now it lies beyond */
+    stage.now_us += 36 * MS;
     grant(&stage, &key);
     assert_int_equal(key, 'c');
     assert_string_equal(expired(&stage), "2:hold ");

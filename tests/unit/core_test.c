@@ -112,7 +112,7 @@ static void refuses_what_cannot_be_in_time(void **state)
     assert_int_equal(submit_as(&stage, 2, 'b', 10, 3 * T, false).answer, CORE_QUEUED);
     verdict = submit_as(&stage, 3, 'c', 10, T, false); /* would be third: two windows to wait */
     assert_int_equal(verdict.reason, REASON_DEADLINE_UNMEETABLE);
-    assert_in_range(verdict.retry_after_us, T, T + 2 * MS);
+    assert_in_range(verdict.retry_after_us, T, T + 2 * T / 32 + 2 * MS);
     assert_int_equal(submit_as(&stage, 4, 'b', 10, T / 2, false).reason, REASON_DEADLINE_UNMEETABLE);
     assert_int_equal(submit_as(&stage, 5, 'd', 10, 0, false).reason, REASON_DEADLINE_PASSED);
     core_free(stage.core);
@@ -184,6 +184,22 @@ static void a_hold_sweeps_groups_by_halves(void **state)
     core_free(stage.core);
 }
 
+static void a_hold_dismisses_whose_turn_would_come_too_late_after_it(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    char key;
+
+    (void)state;
+    submit_as(&stage, 1, 'a', 10, 60 * T, false);
+    submit_as(&stage, 2, 'b', 10, 21 * T + T / 2, false); /* its turn would be at 21 T: in time */
+    submit_as(&stage, 3, 'c', 10, 21 * T + T / 2, false); /* at 22 T */
+    core_hold(stage.core, stage.now_us + 20 * T, stage.now_us);
+    assert_string_equal(expired(&stage), "3:hold ");
+    answer(&stage, grant_in_time(&stage, &key));
+    assert_string_equal(answer(&stage, grant_in_time(&stage, &key)), "2 ");
+    core_free(stage.core);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +212,7 @@ int main(void)
         cmocka_unit_test(no_slot_is_spent_on_the_dead),
         cmocka_unit_test(a_lost_gateway_takes_its_requests_along),
         cmocka_unit_test(a_hold_sweeps_groups_by_halves),
+        cmocka_unit_test(a_hold_dismisses_whose_turn_would_come_too_late_after_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,7 +187,7 @@ static void sends_ahead_of_answers_only_while_they_are_not_overdue(void **state)
     assert_int_equal(limiter_next_us(&limiter, sent_us), sent_us + T + 1000 + MARGIN);
     assert_int_equal(limiter_next_us(&limiter, sent_us + 3 * T), sent_us + 3 * T);
     assert_true(limiter_next_us(&limiter, sent_us + 3 * T + 501) == LIMITER_NEVER);
-    assert_true(limiter_forecast_us(&limiter, sent_us + 3 * T + 501) < sent_us + 5 * T);
+    assert_true(limiter_forecast_us(&limiter, sent_us + 3 * T + 501, 0) < sent_us + 5 * T);
     limiter_answered(&limiter, 301, sent_us, sent_us + 4 * T);
     assert_int_equal(limiter_next_us(&limiter, sent_us + 4 * T), sent_us + 4 * T); /* u + T is past */
 }

@@ -152,14 +152,24 @@ static void store(const char *client, int64_t fresh_us, int64_t stale_us)
     cache_tick(stage.config.desk.cache);
 }
 
-static struct httpd_exchange ask(struct httpd_exchange *exchange, const char *query)
+/* With one field; NULL: with none. */
+static struct httpd_exchange ask_with(struct httpd_exchange *exchange, const char *query, const char *name,
+                                      const char *value)
 {
     struct http_request request = {
         .method = HTTP_GET, .path = text_of("/proxy/score"), .query = text_of(query)};
 
+    if (name)
+        request.fields[request.field_count++] =
+            (struct http_field){.name = text_of(name), .value = text_of(value)};
     *exchange = (struct httpd_exchange){.mine = NULL};
     proxy_request(stage.proxy, exchange, &request, &lanes[0], &stage.moment);
     return *exchange;
+}
+
+static struct httpd_exchange ask(struct httpd_exchange *exchange, const char *query)
+{
+    return ask_with(exchange, query, NULL, NULL);
 }
 
 static void reject(const char *reason)
@@ -329,6 +339,45 @@ static void test_deadlines(void **state)
     assert_int_equal(proxy_due_us(stage.proxy), INT64_MAX);
 }
 
+static void test_deadlines_of_the_caller_s_own(void **state)
+{
+    struct httpd_exchange exchange;
+
+    (void)state;
+    ask_with(&exchange, CPF, "Prefer", "wait=2");
+    assert_int_equal(sent[0].submit.remain_us, 2 * SECOND);
+    assert_int_equal(proxy_due_us(stage.proxy), stage.moment.now_us + 2 * SECOND + PROXY_OVERDUE_US);
+    bring(200, "none", "upstream");
+    check_has(exchange.fields, "Preference-Applied: wait=2\r\n");
+
+    ask_with(&exchange, CPF, "Request-Timeout", "2 s");
+    assert_int_equal(exchange.status, 400);
+    check_has(exchange.body, "Request-Timeout");
+    assert_int_equal(stage.last.outcome, OUTCOME_MALFORMED);
+}
+
+/* Without time there is what the cache has, or a refusal: nothing is submitted. */
+static void test_no_time_at_all(void **state)
+{
+    struct httpd_exchange exchange;
+
+    (void)state;
+    ask_with(&exchange, CPF, "Prefer", "wait=0");
+    assert_int_equal(exchange.status, 503);
+    check_has(exchange.fields, "Preference-Applied: wait=0\r\n");
+    assert_int_equal(stage.last.reason, REASON_DEADLINE_UNMEETABLE);
+    store("sluice", -10 * SECOND, 600 * SECOND);
+    ask_with(&exchange, CPF, "Request-Timeout", "0");
+    assert_int_equal(exchange.status, 200);
+    assert_int_equal(stage.last.outcome, OUTCOME_STALE);
+    assert_null(strstr(exchange.fields, "Preference-Applied"));
+    store("sluice", 10 * SECOND, 600 * SECOND);
+    ask_with(&exchange, CPF, "Request-Timeout", "0");
+    assert_int_equal(stage.last.outcome, OUTCOME_HIT);
+    assert_int_equal(sent_count, 0);
+    assert_int_equal(stage.metrics.values[METRIC_GATEWAY_WAITING], 0);
+}
+
 /* A message that breaks the catalogue is our own bug; it must not wedge those behind it. */
 static void test_what_cannot_be_sent_is_refused(void **state)
 {
@@ -364,6 +413,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_stale_answer_stands_in_for_a_refusal, start, stop),
         cmocka_unit_test_setup_teardown(test_results, start, stop),
         cmocka_unit_test_setup_teardown(test_deadlines, start, stop),
+        cmocka_unit_test_setup_teardown(test_deadlines_of_the_caller_s_own, start, stop),
+        cmocka_unit_test_setup_teardown(test_no_time_at_all, start, stop),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_sent_is_refused, start, stop),
         cmocka_unit_test_setup_teardown(test_ids_differ, start, stop),
     };

@@ -86,6 +86,18 @@ static void test_forwarded(void **state)
     }
 }
 
+static void test_an_applied_preference_is_told(void **state)
+{
+    struct problem problem = problem_of_reason(REASON_QUEUE_FULL);
+    struct text rendered = render_own(fields, RENDER_PROBLEM_TYPE, REQUEST_ID, &problem);
+    struct text longer = render_preference(fields, rendered, 7);
+
+    (void)state;
+    assert_int_equal(longer.bytes, rendered.bytes + 28);
+    assert_memory_equal(longer.at + rendered.bytes, "Preference-Applied: wait=7\r\n", 28);
+    assert_int_equal(render_preference(fields, rendered, -1).bytes, rendered.bytes);
+}
+
 static const struct {
     int64_t us, seconds;
 } waits[] = {{-1, 1}, {0, 1}, {1, 1}, {999999, 1}, {1000000, 1}, {1000001, 2}, {41500000, 42}};
@@ -166,10 +178,13 @@ static void test_the_longest_fields_fit(void **state)
     (void)state;
     memset(longest, 'x', sizeof(longest));
     memset(id, 'x', sizeof(id));
-    assert_true(render_forwarded(fields, &found, &passage).bytes < sizeof(fields));
-    assert_true(
-        render_stale(fields, &found, INT64_MAX / 2, REASON_DEADLINE_UNMEETABLE, passage.request_id).bytes <
-        sizeof(fields));
+    assert_true(render_preference(fields, render_forwarded(fields, &found, &passage), INT64_MAX).bytes <
+                sizeof(fields));
+    assert_true(render_preference(fields,
+                                  render_stale(fields, &found, INT64_MAX / 2, REASON_DEADLINE_UNMEETABLE,
+                                               passage.request_id),
+                                  INT64_MAX)
+                    .bytes < sizeof(fields));
 }
 
 static void test_hex(void **state)
@@ -187,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_hit),
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_forwarded),
+        cmocka_unit_test(test_an_applied_preference_is_told),
         cmocka_unit_test(test_retry_after_is_rounded_up),
         cmocka_unit_test(test_problem_of_a_reason),
         cmocka_unit_test(test_problem_of_a_status),
