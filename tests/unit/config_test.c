@@ -108,7 +108,7 @@ static void what_is_printed_can_be_read_and_hides_secrets(void **state)
     text = printed(print_gateway);
     assert_null(strstr(text, "very-secret"));
     assert_non_null(strstr(text, "REQUEST_TIMEOUT_SECONDS=0.25\n"));
-    assert_null(strstr(text, "METRICSD_PORT")); /* another process's */
+    assert_null(strstr(text, "QUEUE_POLICY")); /* another process's */
     assert_int_equal(config_read(&config, text_of(text), error), 0);
     free(text);
     text = printed(config_example);
