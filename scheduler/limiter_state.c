@@ -27,7 +27,7 @@ static uint32_t boot_hash(void)
 
 static off_t place(const struct limiter_state *state, unsigned record)
 {
-    return (off_t)(state->index * LIMITER_PAIR_BYTES + record * LIMITER_RECORD_BYTES);
+    return (off_t)state->index * LIMITER_PAIR_BYTES + (off_t)record * LIMITER_RECORD_BYTES;
 }
 
 static int read_pair(struct limiter_state *state, struct limiter_record *record)
