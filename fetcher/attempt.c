@@ -227,6 +227,8 @@ static void on_ended(void *arg, const struct transfer_result *result)
     struct message fetched = {.type = MESSAGE_TYPE_fetched};
     struct bus_body *body = NULL;
 
+    if (result->ended_at_us > fetcher->last_ended_at_us)
+        fetcher->last_ended_at_us = result->ended_at_us;
     if (verdict.answer && verdict.outcome != FETCH_LIMITED)
         body = keep_answer(fetcher, grant, result);
     fetched.fetched.outcome = verdict.outcome;

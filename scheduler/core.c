@@ -23,7 +23,43 @@ struct core *core_new(const struct core_config *config, int64_t now_us)
     roster_init(&core->roster);
     core->last_attempt = config->attempt_base;
     core->progress_us = now_us;
+    core->known_us = INT64_MIN;
     return core;
+}
+
+bool core_remember(const struct core *core, int64_t now_us, struct core_memory *memory)
+{
+    *memory = (struct core_memory){
+        .policy = core->queue.policy, .window_us = core->limiter.config.window_us, .paused = core->paused};
+    limiter_remember(&core->limiter, now_us, &memory->limiter);
+    for (unsigned i = 0; i < core->flights.count; i++) {
+        const struct flight *flight = &core->flights.table[i];
+
+        if (flight->sent_us == 0 && flight->latest_us > memory->limiter.bound_us)
+            memory->limiter.bound_us = flight->latest_us;
+    }
+    return core->past_told;
+}
+
+bool core_memory_equal(const struct core_memory *a, const struct core_memory *b)
+{
+    const struct limiter_memory *x = &a->limiter, *y = &b->limiter;
+    const struct roundtrip_digest *p = &x->digest, *q = &y->digest;
+
+    return a->policy == b->policy && a->window_us == b->window_us && a->paused == b->paused &&
+           x->held == y->held && x->unanswered == y->unanswered && x->bound_us == y->bound_us &&
+           x->hold_us == y->hold_us && x->doubt_ppm == y->doubt_ppm && p->count == q->count &&
+           p->least_us == q->least_us && p->tenth_least_us == q->tenth_least_us &&
+           p->tenth_most_us == q->tenth_most_us && p->most_us == q->most_us;
+}
+
+void core_restore(struct core *core, const struct core_memory *memory, int64_t known_us)
+{
+    limiter_restore(&core->limiter, &memory->limiter);
+    core->paused = memory->paused;
+    core->known_us = known_us;
+    core->unknown = memory->limiter.unanswered;
+    core->unknown_at_us = memory->limiter.bound_us;
 }
 
 static void release_payload(const struct core *core, struct job *job)

@@ -82,9 +82,24 @@ struct core_view {
     uint64_t unexpected_total;
 };
 
+/* What survives a restart. */
+struct core_memory {
+    struct limiter_memory limiter;
+    const struct queue_policy *policy;
+    int64_t window_us;
+    bool paused;
+};
+
 /* The limiter starts as if a request had been sent just now. NULL when out of memory. */
 struct core *core_new(const struct core_config *config, int64_t now_us);
 void core_free(struct core *core); /* takes NULL */
+
+/* To be kept before a grant leaves, and restored by the next epoch right after core_new(). False: not to be
+ * kept, for core_fetcher_past() has not been called yet, and what the epoch before has kept still holds. */
+bool core_remember(const struct core *core, int64_t now_us, struct core_memory *memory);
+bool core_memory_equal(const struct core_memory *a, const struct core_memory *b);
+/* known_us: when it was kept. Policy and window are not taken: they belong into core_config. */
+void core_restore(struct core *core, const struct core_memory *memory, int64_t known_us);
 
 /* Answers at once; what is admitted later ends through core_fetched(), core_expire() or core_cancel(). */
 void core_submit(struct core *core, const struct core_request *request, int64_t now_us,
@@ -120,6 +135,9 @@ void core_gateway_lost(struct core *core, uint64_t gateway);
  * yet, the last of them sent at last_sent_us. */
 void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_us, unsigned in_flight,
                         int64_t now_us);
+/* To be called first: what a fetcher has sent and ended (0: never) for whoever was scheduler before; of this
+ * epoch only the first call counts. A fetcher that has sent nothing may be the heir of one that had. */
+void core_fetcher_past(struct core *core, int64_t last_sent_us, int64_t last_ended_us, int64_t now_us);
 /* The fetcher is gone: what it held waits again at its old place. */
 void core_fetcher_lost(struct core *core, int64_t now_us);
 

@@ -246,6 +246,23 @@ void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_u
     }
 }
 
+void core_fetcher_past(struct core *core, int64_t last_sent_us, int64_t last_ended_us, int64_t now_us)
+{
+    unsigned burst = core->config.limiter.burst;
+    int64_t last_us = core->unknown_at_us + core->config.give_up_us;
+
+    if (core->past_told)
+        return;
+    core->past_told = true;
+    /* Whatever that epoch did not know of has ended by then; what has not ended is counted as in flight. */
+    if (last_ended_us > core->known_us && last_ended_us > 0)
+        limiter_add_past(&core->limiter, burst, last_ended_us, now_us);
+    /* Nobody is left who could tell. It was sent before its sender died. */
+    if (last_sent_us == 0 && core->unknown > 0)
+        limiter_add_past(&core->limiter, core->unknown < burst ? core->unknown : burst,
+                         (last_us < now_us ? last_us : now_us) + limiter_journey_us(&core->limiter), now_us);
+}
+
 void core_fetcher_lost(struct core *core, int64_t now_us)
 {
     core->fetcher_ready = false;

@@ -15,6 +15,11 @@ struct core {
     uint64_t submitted;       /* for seqs */
     uint64_t last_attempt;
 
+    bool past_told;        /* by a fetcher, of the epoch before */
+    int64_t known_us;      /* up to when all sends of that epoch are known, but those in unknown */
+    unsigned unknown;      /* sends whose end it has not lived to see */
+    int64_t unknown_at_us; /* sent not after that, or a little later where the connection took long */
+
     bool fetcher_ready, stopped, paused;
     unsigned credits;
     enum core_breaker breaker_state;

@@ -19,6 +19,33 @@ static void free_body(void *payload)
     bus_body_free(payload);
 }
 
+/* What the epoch before has left, and what of it is in force from the start. */
+static void look_back(struct lane *lane, unsigned index, const struct config *config,
+                      struct core_config *core, struct limiter_record *record, int64_t now_us)
+{
+    struct limiter_present present = {
+        .now_us = now_us,
+        .wall_us = clock_wall_us(),
+        .burst = core->limiter.burst,
+        .ahead_us = core->lead_us + core->lease_us + 2 * core->give_up_us, /* sent, and on its way */
+        .hold_max_us = core->limiter.hold_max_us,
+    };
+    int rc = limiter_state_open(&lane->state, config->state_dir, lane->name, index, record);
+
+    lane->settings =
+        limiter_record_settings(core->limiter.window_us, core->limiter.burst, core->policy->name);
+    lane->past = LIMITER_PAST_UNKNOWN;
+    if (rc < 0)
+        return;
+    present.boot = lane->state.boot;
+    present.settings = lane->settings;
+    lane->past = limiter_record_judge(record, &present);
+    if (lane->past == LIMITER_PAST_IMPLAUSIBLE || record->settings != lane->settings)
+        return;
+    core->limiter.window_us = record->core.window_us;
+    core->policy = record->core.policy;
+}
+
 int lane_open(struct lane *lane, const char *name, unsigned index, const struct config *config,
               uint64_t epoch, int64_t now_us)
 {
@@ -41,19 +68,43 @@ int lane_open(struct lane *lane, const char *name, unsigned index, const struct 
         .free_mine = free,
     };
 
+    struct limiter_record record;
+
     *lane =
-        (struct lane){.name = name, .policy = core.policy, .queue_max = core.queue_max, .breaker = "closed"};
+        (struct lane){.name = name, .queue_max = core.queue_max, .breaker = "closed", .state = {.fd = -1}};
     if (!core.policy || limiter_mode_find(text_of(config->rate_limit_mode), &core.limiter.mode) < 0)
         return -EINVAL;
+    look_back(lane, index, config, &core, &record, now_us);
     shadow_init(&lane->shadow, core.limiter.window_us, core.limiter.burst);
+    lane->policy = core.policy;
     lane->core = core_new(&core, now_us);
-    return lane->core ? 0 : -ENOMEM;
+    if (!lane->core)
+        return -ENOMEM;
+    if (lane->past < LIMITER_PAST_IMPLAUSIBLE)
+        core_restore(lane->core, &record.core,
+                     lane->past == LIMITER_PAST_REBOOTED ? INT64_MIN : record.now_us);
+    return 0;
+}
+
+int lane_save(struct lane *lane, bool again, int64_t now_us)
+{
+    struct limiter_record record = {.settings = lane->settings, .now_us = now_us, .wall_us = clock_wall_us()};
+
+    if (!core_remember(lane->core, now_us, &record.core))
+        return 0;
+    if (core_memory_equal(&record.core, &lane->kept) && !(again && lane->state_error < 0))
+        return 0;
+    lane->kept = record.core;
+    lane->state_error = limiter_state_write(&lane->state, &record);
+    return lane->state_error;
 }
 
 void lane_close(struct lane *lane)
 {
     core_free(lane->core);
     lane->core = NULL;
+    if (lane->name) /* else it has never been opened */
+        limiter_state_close(&lane->state);
 }
 
 unsigned lane_index_of(uint64_t attempt)
@@ -116,6 +167,7 @@ void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metric
     metric_set(metrics, METRIC_SCHEDULER_BOUND_G, view.g_us);
     metric_set(metrics, METRIC_SCHEDULER_HOLD, view.hold_us);
     metric_set(metrics, METRIC_SCHEDULER_NEXT, view.next_us);
+    metric_add(metrics, METRIC_SCHEDULER_STATE_DEGRADED, lane->state_error < 0);
 }
 
 bool lane_breaker(struct lane *lane, const struct message_breaker *breaker, int64_t now_us)

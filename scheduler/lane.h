@@ -6,6 +6,7 @@
 #include "common/config.h"
 #include "common/metric.h"
 #include "scheduler/core.h"
+#include "scheduler/limiter_state.h"
 #include "scheduler/shadow.h"
 
 #define LANE_ATTEMPT_BITS                                                                                    \
@@ -20,6 +21,11 @@ struct lane {
     char breaker[MESSAGE_LABEL_BYTES + 1]; /* as the fetcher says */
     uint64_t breaker_failures, breaker_fail_max;
     int64_t breaker_retry_at_us;
+    struct limiter_state state;
+    struct core_memory kept; /* in it */
+    uint16_t settings;       /* limiter_record_settings() */
+    enum limiter_past past;  /* what was found at the start */
+    int state_error;         /* of the last write; 0: what is known is in the file */
 };
 
 /* What waits behind core's `mine`: the request's name in logs, events and upstream. */
@@ -28,10 +34,14 @@ struct ticket {
     char request[];
 };
 
-/* 0 or -ENOMEM. Hooks free payloads (struct bus_body) and tickets. */
+/* Goes on from what STATE_DIR holds. 0 or -ENOMEM. Hooks free payloads (struct bus_body) and tickets. */
 int lane_open(struct lane *lane, const char *name, unsigned index, const struct config *config,
               uint64_t epoch, int64_t now_us);
 void lane_close(struct lane *lane);
+
+/* Writes what has changed since the last time to STATE_DIR; `again`: also what could not be written then.
+ * 0 or -errno; to be called before a grant leaves, which it does not stop. */
+int lane_save(struct lane *lane, bool again, int64_t now_us);
 
 unsigned lane_index_of(uint64_t attempt);
 

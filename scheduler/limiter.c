@@ -261,8 +261,7 @@ void limiter_given_up(struct limiter *limiter, uint64_t attempt, int64_t now_us)
     permit_bind(limiter, attempt, now_us);
 }
 
-/* How long a request may be on its way at most, answer included, as far as is known. */
-static int64_t journey_us(const struct limiter *limiter)
+int64_t limiter_journey_us(const struct limiter *limiter)
 {
     int64_t journey = roundtrip_ceiling_us(&limiter->roundtrip);
 
@@ -274,7 +273,7 @@ static int64_t journey_us(const struct limiter *limiter)
 
 void limiter_lost(struct limiter *limiter, uint64_t attempt, int64_t last_us, int64_t now_us)
 {
-    int64_t bound_us = last_us + journey_us(limiter);
+    int64_t bound_us = last_us + limiter_journey_us(limiter);
 
     permit_bind(limiter, attempt, bound_us > now_us ? bound_us : now_us);
 }
@@ -298,4 +297,43 @@ void limiter_hold(struct limiter *limiter, int64_t until_us, int64_t now_us)
     hold_us += (hold_us * SLEW_PPM + PPM - 1) / PPM; /* the provider's clock may be the slower one */
     if (now_us + hold_us > limiter->hold_us)
         limiter->hold_us = now_us + hold_us;
+}
+
+void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limiter_memory *memory)
+{
+    *memory = (struct limiter_memory){.hold_us = limiter->hold_us > now_us ? limiter->hold_us : 0,
+                                      .doubt_ppm = limiter->doubt_ppm};
+    for (unsigned i = 0; i < limiter->permit_count; i++) {
+        const struct permit *permit = &limiter->permits[i];
+        bool bound = permit->state == PERMIT_BOUND;
+        int64_t at_us = bound ? permit->bound_us : permit->sent_us;
+
+        if (bound && release(limiter, permit, now_us) <= now_us)
+            continue;
+        memory->held += memory->held < limiter->config.burst;
+        memory->unanswered += !bound && memory->unanswered < UINT8_MAX;
+        if (at_us > memory->bound_us)
+            memory->bound_us = at_us;
+    }
+    roundtrip_summarise(&limiter->roundtrip, &memory->digest);
+}
+
+void limiter_restore(struct limiter *limiter, const struct limiter_memory *memory)
+{
+    limiter->permit_count = 0;
+    for (unsigned i = 0; i < memory->held; i++)
+        limiter->permits[limiter->permit_count++] =
+            (struct permit){.state = PERMIT_BOUND, .bound_us = memory->bound_us};
+    if (memory->hold_us > 0)
+        limiter->hold_us = memory->hold_us;
+    limiter->doubt_ppm = memory->doubt_ppm;
+    roundtrip_restore(&limiter->roundtrip, &memory->digest);
+}
+
+void limiter_add_past(struct limiter *limiter, unsigned count, int64_t bound_us, int64_t now_us)
+{
+    prune(limiter, now_us);
+    for (; count > 0 && limiter->permit_count < LIMITER_PERMITS_MAX; count--)
+        limiter->permits[limiter->permit_count++] =
+            (struct permit){.state = PERMIT_BOUND, .bound_us = bound_us};
 }

@@ -52,6 +52,16 @@ struct limiter {
     uint64_t unexpected_total; /* rejections that should not have been */
 };
 
+/* What survives a restart, in a few words: no permit is released earlier than it would have been. */
+struct limiter_memory {
+    unsigned held;       /* permits not released yet, at most N ... */
+    unsigned unanswered; /* ... among them such whose end is not known, at most 255 */
+    int64_t bound_us;    /* all of them count as arriving then: the latest u, or send of an unanswered one */
+    int64_t hold_us;     /* 0: none */
+    int64_t doubt_ppm;
+    struct roundtrip_digest digest;
+};
+
 /* Fills in the mode of that name; -EINVAL when there is none. */
 int limiter_mode_find(struct text name, enum limiter_mode *mode);
 const char *limiter_mode_name(enum limiter_mode mode);
@@ -83,6 +93,16 @@ void limiter_unsent(struct limiter *limiter, uint64_t attempt);
 /* The provider asks to wait: never shortened by a later call, at most hold_max_us from now. */
 void limiter_hold(struct limiter *limiter, int64_t until_us, int64_t now_us);
 
+/* Permits that are granted and not known to be sent are counted; the time of their sends is left to who knows
+ * it. */
+void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limiter_memory *memory);
+/* After limiter_init(), instead of N requests that were sent then. */
+void limiter_restore(struct limiter *limiter, const struct limiter_memory *memory);
+/* So many requests that nobody has told of may have arrived as late as that. */
+void limiter_add_past(struct limiter *limiter, unsigned count, int64_t bound_us, int64_t now_us);
+
+/* How long a request may be on its way at most, answer included, as far as is known. */
+int64_t limiter_journey_us(const struct limiter *limiter);
 int64_t limiter_d_us(const struct limiter *limiter);
 int64_t limiter_g_us(const struct limiter *limiter);    /* LIMITER_NEVER while unknown */
 int64_t limiter_span_us(const struct limiter *limiter); /* from u to the release: T and margin */

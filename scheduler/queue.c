@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+/* In this order they are known to the state file: new ones come last. */
 static const struct queue_policy *const policies[] = {
     &queue_policy_fifo,
     &queue_policy_priority,
@@ -16,6 +17,20 @@ const struct queue_policy *queue_policy_find(struct text name)
             return policies[i];
     }
     return NULL;
+}
+
+unsigned queue_policy_index(const struct queue_policy *policy)
+{
+    unsigned index = 0;
+
+    while (index < sizeof(policies) / sizeof(policies[0]) && policies[index] != policy)
+        index++;
+    return index;
+}
+
+const struct queue_policy *queue_policy_at(unsigned index)
+{
+    return index < sizeof(policies) / sizeof(policies[0]) ? policies[index] : NULL;
 }
 
 static struct job *job_of(struct order_node *node)

@@ -27,6 +27,10 @@ extern const struct queue_policy queue_policy_priority;
 /* The policy of that name, or NULL when there is none. */
 const struct queue_policy *queue_policy_find(struct text name);
 
+/* Its place in the table of all policies, which stays the same from version to version; NULL beyond it. */
+unsigned queue_policy_index(const struct queue_policy *policy);
+const struct queue_policy *queue_policy_at(unsigned index);
+
 void queue_init(struct queue *queue, const struct queue_policy *policy, unsigned max);
 
 unsigned queue_count(const struct queue *queue);

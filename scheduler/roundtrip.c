@@ -119,3 +119,30 @@ int64_t roundtrip_longest_us(const struct roundtrip *roundtrip)
 
     return halves[0].most_us[0] > halves[1].most_us[0] ? halves[0].most_us[0] : halves[1].most_us[0];
 }
+
+void roundtrip_summarise(const struct roundtrip *roundtrip, struct roundtrip_digest *digest)
+{
+    const struct roundtrip_half *a = &roundtrip->halves[0], *b = &roundtrip->halves[1];
+
+    *digest = (struct roundtrip_digest){.count = 0};
+    if (roundtrip_count(roundtrip) < ROUNDTRIP_KEPT)
+        return;
+    digest->count = roundtrip_count(roundtrip);
+    extremes(a->least_us, kept(a), b->least_us, kept(b), 1, &digest->least_us, &digest->tenth_least_us);
+    extremes(a->most_us, kept(a), b->most_us, kept(b), -1, &digest->most_us, &digest->tenth_most_us);
+}
+
+void roundtrip_restore(struct roundtrip *roundtrip, const struct roundtrip_digest *digest)
+{
+    struct roundtrip_half *half = &roundtrip->halves[1];
+
+    roundtrip_init(roundtrip);
+    if (digest->count < ROUNDTRIP_KEPT)
+        return;
+    half->count = digest->count < ROUNDTRIP_HALF ? digest->count : ROUNDTRIP_HALF;
+    for (unsigned i = 0; i < ROUNDTRIP_KEPT; i++) {
+        half->least_us[i] = i == 0 ? digest->least_us : digest->tenth_least_us;
+        half->most_us[i] = i == 0 ? digest->most_us : digest->tenth_most_us;
+    }
+    roundtrip->mean_us = digest->tenth_least_us;
+}

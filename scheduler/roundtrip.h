@@ -24,6 +24,12 @@ struct roundtrip {
     int64_t mean_us, deviation_us;   /* smoothed, as in RFC 6298 */
 };
 
+/* What is enough to have the bounds again after a restart: count 0 while nothing is to be told. */
+struct roundtrip_digest {
+    uint32_t count;
+    int64_t least_us, tenth_least_us, tenth_most_us, most_us;
+};
+
 void roundtrip_init(struct roundtrip *roundtrip);
 void roundtrip_add(struct roundtrip *roundtrip, int64_t us);
 
@@ -38,5 +44,10 @@ int64_t roundtrip_floor_us(const struct roundtrip *roundtrip);
 int64_t roundtrip_ceiling_us(const struct roundtrip *roundtrip);
 /* The longest one seen; 0 before the first. */
 int64_t roundtrip_longest_us(const struct roundtrip *roundtrip);
+
+void roundtrip_summarise(const struct roundtrip *roundtrip, struct roundtrip_digest *digest);
+/* Starts with a digest as the older half-window: it is forgotten when the newer one is full, and until then
+ * no bound is tighter than what was seen allows (the ranks between first and tenth count as the tenth). */
+void roundtrip_restore(struct roundtrip *roundtrip, const struct roundtrip_digest *digest);
 
 #endif

@@ -62,6 +62,24 @@ void scheduler_bad(void *arg, uint64_t peer, int error)
     log_warn("bad_message", log_hex("epoch", peer), log_int("error", error));
 }
 
+/* Before a grant leaves: what it may do to the provider's window must be known to the next epoch. A failure
+ * is told once, and when it is over. */
+static void save(struct scheduler *scheduler, struct lane *lane, bool again, int64_t now_us)
+{
+    bool before = lane->state_error == 0, kept;
+
+    if (lane_save(lane, again, now_us) < 0)
+        scheduler_count(scheduler, METRIC_SCHEDULER_STATE_ERRORS);
+    kept = lane->state_error == 0;
+    if (kept == before)
+        return;
+    if (!kept)
+        log_warn("state_unwritable", log_str("path", lane->state.path),
+                 log_str("why", strerror(-lane->state_error)));
+    scheduler_report(scheduler, kept ? LOG_INFO : LOG_WARN, kept ? "state_kept" : "state_degraded",
+                     &(struct decision){.lane = lane});
+}
+
 static void pump_lane(struct scheduler *scheduler, struct lane *lane, int64_t now_us)
 {
     struct core_grant grant;
@@ -69,8 +87,10 @@ static void pump_lane(struct scheduler *scheduler, struct lane *lane, int64_t no
     uint64_t attempt;
     bool alive = true;
 
-    while (alive && core_next(lane->core, now_us, &grant))
+    while (alive && core_next(lane->core, now_us, &grant)) {
+        save(scheduler, lane, false, now_us);
         alive = fetchers_hand_over(scheduler, lane, &grant);
+    }
     while (alive && (attempt = core_recall(lane->core)) != 0) {
         struct message message = {.type = MESSAGE_TYPE_abort, .abort = {.attempt = attempt}};
 
@@ -80,6 +100,7 @@ static void pump_lane(struct scheduler *scheduler, struct lane *lane, int64_t no
     }
     while ((waiter = core_expire(lane->core, now_us)))
         gateways_dismiss(scheduler, lane, waiter, now_us);
+    save(scheduler, lane, false, now_us);
 }
 
 static void on_pump(evutil_socket_t fd, short what, void *arg)
@@ -123,8 +144,11 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_QUEUE, 0);
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_WAITERS, 0);
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_FETCHER_UP, scheduler->fetcher != 0);
-    for (size_t i = 0; i < LANES; i++)
+    metric_set(&scheduler->metrics, METRIC_SCHEDULER_STATE_DEGRADED, 0);
+    for (size_t i = 0; i < LANES; i++) {
+        save(scheduler, &scheduler->lanes[i], true, clock_now_us());
         lane_gauges(&scheduler->lanes[i], clock_now_us(), &scheduler->metrics);
+    }
     event_totals(scheduler->events, &scheduler->metrics);
     gateways_tell(scheduler);
 }
@@ -139,6 +163,14 @@ static void on_drain(void *arg)
     scheduler_pump_soon(scheduler);
 }
 
+/* Where nothing can be written, a lock from before is taken all the same. */
+static int open_lock(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    return fd < 0 && (errno == EROFS || errno == EACCES) ? open(path, O_RDONLY | O_CLOEXEC) : fd;
+}
+
 /* Taken before any bind: a second bind on an ipc path succeeds, and would steal the clients. */
 static int take_lock(const char *state_dir)
 {
@@ -150,7 +182,7 @@ static int take_lock(const char *state_dir)
         return rc;
     }
     snprintf(path, sizeof(path), "%s/scheduler.lock", state_dir);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fd = open_lock(path);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
         return fd;
     rc = -errno;
@@ -203,6 +235,20 @@ static bool open_all(struct scheduler *scheduler)
     return scheduler->pump_timer && scheduler->tell_timer && open_bus(scheduler);
 }
 
+/* What of the epoch before goes on. */
+static void tell_past(struct scheduler *scheduler)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        const struct lane *lane = &scheduler->lanes[i];
+        struct core_view view;
+
+        core_look(lane->core, clock_now_us(), &view);
+        log_info("past", log_str("lane", lane->name), log_str("is", limiter_past_name(lane->past)),
+                 log_int("next_us", view.next_us), log_int("hold_us", view.hold_us),
+                 log_int("d_us", view.d_us));
+    }
+}
+
 struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
 {
     const struct timeval second = {.tv_sec = TELL_US / US_PER_SECOND};
@@ -222,6 +268,7 @@ struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
     log_info("start", log_hex("epoch", bus_epoch(scheduler->bus)), log_str("mode", config->rate_limit_mode),
              log_int("window_us", config->rate_limit_us), log_int("burst", config->rate_limit_burst),
              log_str("policy", config->queue_policy));
+    tell_past(scheduler);
     loop_ready(loop, "");
     return scheduler;
 }

@@ -215,6 +215,7 @@ static bool tell_story(uint64_t seed, bool aloud)
     config.core.policy = chance_next(&chance) % 2 ? &queue_policy_fifo : &queue_policy_priority;
     config.core.queue_max = 10 + (unsigned)(chance_next(&chance) % 40);
     config.crash_permil = chance_next(&chance) % 2 ? 0 : 30;
+    config.kill_permil = chance_next(&chance) % 2 ? 0 : 30;
     world_open(&world, &config);
     world.client = wander;
     world_plan(&world, world.now_us, EVENT_CLIENT, 0);
@@ -224,7 +225,8 @@ static bool tell_story(uint64_t seed, bool aloud)
     if (!kept || aloud)
         printf("story %llu: %s; %s, %s, T %lld us, burst %u: %llu submitted, %llu refused, %llu answered, "
                "%llu expired, "
-               "%llu hung up; %llu granted, %llu unsent, %llu accepted, %llu rejected, %llu crashes\n",
+               "%llu hung up; %llu granted, %llu unsent, %llu accepted, %llu rejected, %llu crashes, %llu "
+               "kills\n",
                (unsigned long long)seed, kept ? "good" : world.broken,
                limiter_mode_name(config.core.limiter.mode), row->latency.name,
                (long long)config.core.limiter.window_us, config.core.limiter.burst,
@@ -232,7 +234,8 @@ static bool tell_story(uint64_t seed, bool aloud)
                (unsigned long long)world.answered, (unsigned long long)world.expired,
                (unsigned long long)world.hung_up, (unsigned long long)world.granted,
                (unsigned long long)world.unsent, (unsigned long long)world.provider.accepted,
-               (unsigned long long)world.provider.rejected, (unsigned long long)world.crashes);
+               (unsigned long long)world.provider.rejected, (unsigned long long)world.crashes,
+               (unsigned long long)world.kills);
     world_close(&world);
     return kept;
 }

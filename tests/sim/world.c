@@ -114,7 +114,7 @@ static void check_grant(struct world *world, const struct core_grant *grant)
         broken(world, "a slot for the dead", grant->attempt, 0);
     if (world->config.core.policy != &queue_policy_fifo || order == 0)
         return;
-    for (unsigned i = 0; i < WORLD_REQUESTS && world->crashes == 0; i++) {
+    for (unsigned i = 0; i < WORLD_REQUESTS && world->crashes + world->kills == 0; i++) {
         const struct request *other = &world->requests[i];
 
         if (other->id && !other->in_flight && other->order && other->order < order &&
@@ -135,6 +135,17 @@ static void expire(struct world *world)
     }
 }
 
+static const uint16_t settings = 1;
+
+/* As before each grant of the real one. */
+static void keep(struct world *world)
+{
+    struct limiter_record record = {.sequence = 1, .settings = settings, .now_us = world->now_us};
+
+    if (core_remember(world->core, world->now_us, &record.core))
+        limiter_record_encode(&record, "sim", world->kept);
+}
+
 static void pump(struct world *world)
 {
     struct core_grant grant;
@@ -142,8 +153,11 @@ static void pump(struct world *world)
 
     expire(world);
     while (core_next(world->core, world->now_us, &grant)) {
+        keep(world);
         check_grant(world, &grant);
         world->granted++;
+        world->last_attempt = grant.attempt;
+        world->killed |= chance_below(&world->chance, 1000) < world->config.kill_permil;
         world->attempts[grant.attempt % (2 * FLIGHT_MAX)] = (struct attempt){.id = grant.attempt,
                                                                              .generation = world->fetcher,
                                                                              .earliest_us = grant.earliest_us,
@@ -156,6 +170,7 @@ static void pump(struct world *world)
     while (core_recall(world->core) != 0)
         ; /* the model fetcher never gives back: the harder case */
     expire(world);
+    keep(world);
     wakeup_us = core_next_wakeup(world->core, world->now_us);
     if (wakeup_us == CORE_NEVER || (world->woken_us > world->now_us && world->woken_us <= wakeup_us))
         return;
@@ -185,6 +200,7 @@ bool world_submit(struct world *world, uint64_t key, unsigned priority, int64_t 
     }
     mine->id = request.id.request;
     mine->order = mine->id;
+    mine->submitted_us = world->now_us;
     mine->deadline_us = request.deadline_us;
     mine->in_flight = verdict.position == 0;
     memcpy(mine->key, &key, sizeof(key));
@@ -302,6 +318,89 @@ static void on_attempt(struct world *world, enum world_event event, uint64_t id)
         crash(world);
 }
 
+/* Everybody who waits asks again, as gateways do. */
+static void submit_again(struct world *world)
+{
+    for (unsigned i = 0; i < WORLD_REQUESTS; i++) {
+        struct request *mine = &world->requests[i];
+        struct core_request request = {.id = {.gateway = GATEWAY, .request = mine->id},
+                                       .priority = 10,
+                                       .again = true,
+                                       .arrival_us = mine->submitted_us,
+                                       .deadline_us = mine->deadline_us};
+        struct core_verdict verdict;
+
+        if (!mine->id)
+            continue;
+        mine->in_flight = false;
+        memcpy(request.key, mine->key, JOB_KEY_BYTES);
+        core_submit(world->core, &request, world->now_us, &verdict);
+        if (verdict.answer != CORE_REFUSED)
+            continue;
+        *mine = (struct request){.id = 0};
+        world->expired++;
+    }
+}
+
+/* Of this scheduler and this fetcher together. */
+static uint64_t life(const struct world *world)
+{
+    return world->kills << 32 | world->fetcher;
+}
+
+/* Nothing is left of the scheduler but its record; the fetcher goes on until it hears of the next one. */
+static void kill_scheduler(struct world *world)
+{
+    struct limiter_present present = {.settings = settings,
+                                      .now_us = world->now_us,
+                                      .burst = world->config.core.limiter.burst,
+                                      .ahead_us = world->config.core.lead_us + world->config.core.lease_us +
+                                                  2 * world->config.core.give_up_us,
+                                      .hold_max_us = world->config.core.limiter.hold_max_us};
+    struct core_config config = world->config.core;
+    struct limiter_record record;
+
+    world->killed = false;
+    world->kills++;
+    config.attempt_base = world->last_attempt + FLIGHT_MAX;
+    core_free(world->core);
+    world->core = core_new(&config, world->now_us);
+    if (limiter_record_decode(world->kept, "sim", &record) < 0 ||
+        limiter_record_judge(&record, &present) != LIMITER_PAST_KNOWN)
+        broken(world, "the state is not believed", world->kills, 0);
+    else
+        core_restore(world->core, &record.core, record.now_us);
+    submit_again(world);
+    if (world->fetcher_up)
+        world_plan(world, world->now_us + hop(world) + chance_below(&world->chance, BACK_VARY_US),
+                   EVENT_READY, life(world));
+}
+
+/* What has not been sent is dropped, and what has ended is not told of one by one. */
+static void on_ready(struct world *world)
+{
+    int64_t last_sent_us = 0, last_ended_us = 0;
+    unsigned in_flight = 0;
+
+    for (unsigned i = 0; i < 2 * FLIGHT_MAX; i++) {
+        struct attempt *attempt = &world->attempts[i];
+        bool sent = attempt->sent_us > 0 && attempt->sent_us <= world->now_us;
+        bool ended = sent && attempt->first_us > 0 && attempt->first_us <= world->now_us;
+
+        if (!attempt->id || attempt->generation != world->fetcher)
+            continue;
+        if (sent && attempt->sent_us > last_sent_us)
+            last_sent_us = attempt->sent_us;
+        if (ended && attempt->first_us > last_ended_us)
+            last_ended_us = attempt->first_us;
+        in_flight += sent && !ended;
+        if (!sent || ended)
+            attempt->id = 0;
+    }
+    core_fetcher_past(world->core, last_sent_us, last_ended_us, world->now_us);
+    core_fetcher_ready(world->core, FLIGHT_MAX, last_sent_us, in_flight, world->now_us);
+}
+
 static void step(struct world *world, const struct moment *moment)
 {
     switch (moment->event) {
@@ -315,8 +414,13 @@ static void step(struct world *world, const struct moment *moment)
         core_fetcher_lost(world->core, world->now_us);
         for (unsigned i = 0; i < WORLD_REQUESTS; i++)
             world->requests[i].in_flight = false;
+        core_fetcher_past(world->core, 0, 0, world->now_us);
         core_fetcher_ready(world->core, FLIGHT_MAX, 0, 0, world->now_us);
         world->fetcher_up = true;
+        break;
+    case EVENT_READY:
+        if (moment->a == life(world) && world->fetcher_up)
+            on_ready(world);
         break;
     case EVENT_GRANT:
     case EVENT_ARRIVE:
@@ -337,7 +441,7 @@ static void check_alive(struct world *world)
     struct core_view view;
 
     core_look(world->core, world->now_us, &view);
-    if (view.queued > 0 && view.in_flight == 0 && world->fetcher_up &&
+    if (view.queued > 0 && view.in_flight == 0 && view.fetcher_ready && world->fetcher_up &&
         core_next_wakeup(world->core, world->now_us) >
             world->now_us + 10 * world->config.core.limiter.window_us + 1000000)
         broken(world, "work waits and nothing will move it", view.queued, 0);
@@ -352,6 +456,7 @@ void world_open(struct world *world, const struct world_config *config)
     world->core = core_new(&world->config.core, world->now_us);
     if (!world->core)
         abort();
+    core_fetcher_past(world->core, 0, 0, world->now_us);
     core_fetcher_ready(world->core, FLIGHT_MAX, 0, 0, world->now_us);
 }
 
@@ -373,6 +478,8 @@ void world_run(struct world *world)
         world->now_us = moment.at_us;
         step(world, &moment);
         pump(world);
+        if (world->killed)
+            kill_scheduler(world);
         check_alive(world);
     }
 }

@@ -5,6 +5,7 @@
 #define SIM_WORLD_H
 
 #include "scheduler/core.h"
+#include "scheduler/limiter_record.h"
 #include "tests/sim/model.h"
 
 #define WORLD_REQUESTS 4096 /* alive at a time, at most */
@@ -18,6 +19,7 @@ enum world_event {
     EVENT_SENT,    /* a: attempt; the fetcher's word at the scheduler */
     EVENT_FETCHED, /* a: attempt; the fetcher's word at the scheduler */
     EVENT_FETCHER_BACK,
+    EVENT_READY, /* a: whose; the fetcher has found the new scheduler */
     EVENT_WAKE,
 };
 
@@ -50,6 +52,7 @@ struct world_config {
     int64_t stop_us;
     uint64_t stop_calls;   /* arrivals after which the world ends */
     unsigned crash_permil; /* of attempts in which the fetcher dies */
+    unsigned kill_permil;  /* of grants after which the scheduler dies; another goes on from what it kept */
 };
 
 struct world {
@@ -61,12 +64,15 @@ struct world {
     int64_t woken_us; /* the wake-up that is planned; 0 none */
     uint64_t fetcher; /* its generation: what an earlier one held is dead */
     bool fetcher_up;
+    bool killed; /* the scheduler, at the end of this moment */
+    uint64_t last_attempt;
+    uint8_t kept[LIMITER_RECORD_BYTES]; /* in its state file */
     struct moment *heap;
     unsigned moments, room;
     uint64_t made;
     struct attempt attempts[FLIGHT_MAX * 2];
     struct request requests[WORLD_REQUESTS];
-    uint64_t submitted, refused, answered, expired, hung_up, granted, unsent, crashes;
+    uint64_t submitted, refused, answered, expired, hung_up, granted, unsent, crashes, kills;
     char broken[160];                        /* the first promise that was not kept; empty: none */
     void (*client)(struct world *world);     /* EVENT_CLIENT; must plan the next one itself */
     void (*each_grant)(struct world *world); /* may be NULL */

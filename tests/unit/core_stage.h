@@ -126,13 +126,13 @@ static const char *answer_with(struct stage *stage, uint64_t attempt, enum fetch
     return retire(stage, core_fetched(stage->core, attempt, &outcome, stage->now_us));
 }
 
-static const char *answer(struct stage *stage, uint64_t attempt)
+static inline const char *answer(struct stage *stage, uint64_t attempt)
 {
     return answer_with(stage, attempt, FETCH_ANSWERED, REASON_NONE, 0);
 }
 
 /* All who are to be told something now: "id:reason ". */
-static const char *expired(struct stage *stage)
+static inline const char *expired(struct stage *stage)
 {
     static char line[256];
     struct waiter *waiter;

@@ -206,6 +206,76 @@ static void a_clock_step_counts_only_where_the_window_is_no_multiple(void **stat
     assert_int_equal(limiter_span_us(&limiter), 20 * MS + 500 + 11 + MS);
 }
 
+static struct limiter next_epoch(const struct limiter *limiter, int64_t now_us, int64_t later_us)
+{
+    struct limiter_memory memory;
+    struct limiter next;
+
+    limiter_remember(limiter, now_us, &memory);
+    limiter_init(&next, &limiter->config, later_us);
+    limiter_restore(&next, &memory);
+    return next;
+}
+
+static void a_restart_changes_nothing_for_one_permit(void **state)
+{
+    struct limiter limiter, next;
+    int64_t now_us = START;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    for (uint64_t i = 1; i <= 300; i++)
+        now_us = exchange(&limiter, i, now_us, 60 * MS + (int64_t)(i % 8) * 100);
+    limiter_rejected(&limiter, 301, now_us, now_us + 50 * MS);
+    limiter_hold(&limiter, now_us + 2 * T, now_us);
+    next = next_epoch(&limiter, now_us, now_us + 10 * MS);
+    assert_int_equal(limiter_d_us(&next), limiter_d_us(&limiter));
+    assert_int_equal(limiter_g_us(&next), limiter_g_us(&limiter));
+    assert_int_equal(limiter_next_us(&next, now_us), limiter_next_us(&limiter, now_us));
+    next = next_epoch(&limiter, now_us + 2 * T, now_us + 9 * T);
+    assert_int_equal(limiter_next_us(&next, now_us + 9 * T), now_us + 9 * T);
+}
+
+static void a_restart_releases_no_permit_earlier(void **state)
+{
+    struct limiter_config burst = adaptive;
+    struct limiter limiter, next;
+    struct limiter_memory memory;
+    int64_t now_us = START + 2 * T;
+
+    (void)state;
+    burst.burst = 3;
+    limiter_init(&limiter, &burst, START);
+    exchange(&limiter, 1, now_us, MS);
+    exchange(&limiter, 2, now_us + 300 * MS, MS);
+    /* One of three is free, for both; the other two are released together, with the later of them. */
+    next = next_epoch(&limiter, now_us + 400 * MS, now_us + 500 * MS);
+    assert_int_equal(limiter_next_us(&next, now_us + 500 * MS), now_us + 500 * MS);
+    limiter_grant(&next, 3, now_us + 500 * MS);
+    assert_int_equal(limiter_next_us(&next, now_us + 500 * MS), now_us + 301 * MS + T + MARGIN);
+    /* What is not answered counts with its send, and is told apart. */
+    limiter_grant(&limiter, 3, now_us + 500 * MS);
+    limiter_sent(&limiter, 3, now_us + 501 * MS);
+    limiter_grant(&limiter, 4, now_us + 500 * MS);
+    limiter_remember(&limiter, now_us + 600 * MS, &memory);
+    assert_int_equal(memory.held, 3);
+    assert_int_equal(memory.unanswered, 2);
+    assert_int_equal(memory.bound_us, now_us + 501 * MS);
+}
+
+static void the_past_may_come_to_light_later(void **state)
+{
+    struct limiter limiter;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    limiter_add_past(&limiter, 1, START + 5 * T, START + 5 * T);
+    assert_int_equal(limiter_next_us(&limiter, START + 5 * T), START + 6 * T + MARGIN);
+    limiter_add_past(&limiter, 10000, START, START + 6 * T); /* bounded */
+    assert_int_equal(limiter_next_us(&limiter, START + 7 * T), START + 7 * T);
+    assert_int_equal(limiter_grant(&limiter, 1, START + 7 * T), 0);
+}
+
 static void modes_have_names(void **state)
 {
     enum limiter_mode mode;
@@ -231,6 +301,9 @@ int main(void)
         cmocka_unit_test(a_rejection_shakes_the_bounds_for_a_while),
         cmocka_unit_test(sends_ahead_of_answers_only_while_they_are_not_overdue),
         cmocka_unit_test(a_clock_step_counts_only_where_the_window_is_no_multiple),
+        cmocka_unit_test(a_restart_changes_nothing_for_one_permit),
+        cmocka_unit_test(a_restart_releases_no_permit_earlier),
+        cmocka_unit_test(the_past_may_come_to_light_later),
         cmocka_unit_test(modes_have_names),
     };
 

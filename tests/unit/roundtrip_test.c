@@ -83,6 +83,31 @@ static void is_never_negative(void **state)
     assert_int_equal(roundtrip_floor_us(&roundtrip), 0);
 }
 
+/* After a restart the bounds stand where they stood, until the newer samples have taken over. */
+static void a_digest_keeps_the_bounds(void **state)
+{
+    struct roundtrip before, after;
+    struct roundtrip_digest digest;
+
+    (void)state;
+    roundtrip_init(&before);
+    roundtrip_summarise(&before, &digest);
+    roundtrip_restore(&after, &digest);
+    assert_int_equal(roundtrip_count(&after), 0);
+    for (int i = 0; i < 1000; i++)
+        roundtrip_add(&before, 60 * MS + i % 50 * 100);
+    roundtrip_summarise(&before, &digest);
+    roundtrip_restore(&after, &digest);
+    assert_int_equal(roundtrip_floor_us(&after), roundtrip_floor_us(&before));
+    assert_int_equal(roundtrip_ceiling_us(&after), roundtrip_ceiling_us(&before));
+    assert_int_equal(roundtrip_longest_us(&after), roundtrip_longest_us(&before));
+    add(&before, 1, 55 * MS);
+    add(&after, 1, 55 * MS);
+    assert_true(roundtrip_floor_us(&after) <= roundtrip_floor_us(&before));
+    add(&after, ROUNDTRIP_HALF, 80 * MS);
+    assert_int_equal(roundtrip_count(&after), ROUNDTRIP_HALF + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +116,7 @@ int main(void)
         cmocka_unit_test(drops_at_once_when_the_path_gets_shorter),
         cmocka_unit_test(forgets_slowly_when_it_gets_longer),
         cmocka_unit_test(is_never_negative),
+        cmocka_unit_test(a_digest_keeps_the_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
