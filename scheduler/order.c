@@ -5,10 +5,10 @@
 #include <assert.h>
 #include <stddef.h>
 
-/* The finisher of SplitMix64: seqs are consecutive, their weights must not be. */
+/* The finisher of SplitMix64: keys and seqs are consecutive, their weights must not be. */
 static uint64_t weight(const struct order_node *node)
 {
-    uint64_t x = node->seq + 0x9e3779b97f4a7c15U;
+    uint64_t x = node->seq + (node->key + 1) * 0x9e3779b97f4a7c15U;
 
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
@@ -92,6 +92,48 @@ void order_remove(struct order *order, struct order_node *node)
     node->left = NULL;
     node->right = NULL;
     node->count = 0;
+}
+
+void order_replace(struct order *order, struct order_node *old, struct order_node *node)
+{
+    struct order_node **link = &order->root;
+
+    while (*link != old) {
+        assert(*link);
+        link = before(old, *link) ? &(*link)->left : &(*link)->right;
+    }
+    *node = *old;
+    *link = node;
+    old->left = NULL;
+    old->right = NULL;
+    old->count = 0;
+}
+
+struct order_node *order_find(const struct order *order, uint64_t key, uint64_t seq)
+{
+    const struct order_node wanted = {.key = key, .seq = seq};
+    struct order_node *at = order->root;
+
+    while (at && (at->key != key || at->seq != seq))
+        at = before(&wanted, at) ? at->left : at->right;
+    return at;
+}
+
+unsigned order_rank_of(const struct order *order, uint64_t key, uint64_t seq)
+{
+    const struct order_node wanted = {.key = key, .seq = seq};
+    const struct order_node *at = order->root;
+    unsigned rank = 0;
+
+    while (at) {
+        if (!before(at, &wanted)) {
+            at = at->left;
+            continue;
+        }
+        rank += 1 + count_of(at->left);
+        at = at->right;
+    }
+    return rank;
 }
 
 unsigned order_rank(const struct order *order, const struct order_node *node)
