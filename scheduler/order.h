@@ -11,16 +11,17 @@
 struct order_node {
     struct order_node *left, *right;
     uint64_t key, seq; /* set by you before the insertion, not to be changed while in the set */
-    uint32_t count;    /* of the subtree */
+    uint32_t smaller;  /* how many nodes the left subtree has */
 };
 
 struct order {
     struct order_node *root; /* NULL when empty */
+    uint32_t count;
 };
 
 static inline unsigned order_count(const struct order *order)
 {
-    return order->root ? order->root->count : 0;
+    return order->count;
 }
 
 /* Borrows the node until it is removed. */
