@@ -200,6 +200,7 @@ bool world_submit(struct world *world, uint64_t key, unsigned priority, int64_t 
     struct request *mine = &world->requests[world->submitted % WORLD_REQUESTS];
     struct core_verdict verdict;
 
+    expire(world); /* who was displaced in this same moment is gone */
     if (mine->id) {
         broken(world, "the table of requests is full", mine->id, 0);
         return false;

@@ -135,69 +135,69 @@ static void tell(struct play *play, const struct queue_config *config, const cha
     assert_null(play->queue.clients.table); /* nobody is remembered */
 }
 
+static const struct {
+    const char *policy, *story, *order;
+} told[] = {
+    {"fifo", "A1:5 B1:1 C1:9", "A1 B1 C1"},
+    {"fifo", "A1 B1 C1 -B1", "A1 C1"},
+    {"fifo", "A1 B1 > <A1", "A1 A1 B1"},
+
+    {"priority", "A1:5 B1:1 C1:9 D1:1", "B1 D1 A1 C1"},
+    {"priority", "A1:5 B1:5 C1:5 -A1 D1:5", "B1 C1 D1"},
+    {"priority", "A1:5 B1:1 > C1:0", "B1 C1 A1"},
+    {"priority", "A1:5 B1:7 C1:5 B1:5", "A1 B1 C1"}, /* promoted: among its new class it keeps its age */
+    {"priority", "A1:1 B1:2 A1:3", "B1 A1"},
+    {"priority", "A1:5 B1:5 > > <B1 <A1", "A1 B1 A1 B1"},
+
+    /* the starvation tier: after 30 s, oldest first, whatever the class */
+    {"priority", "A1:10 +29 B1:0", "B1 A1"},
+    {"priority", "A1:10 +30 B1:0", "A1 B1"},
+    {"priority", "A1:10 B1:5 +30 C1:0", "A1 B1 C1"},
+    {"priority", "A1:10 +10 B1:5 +20 C1:0 D1:1", "A1 C1 D1 B1"},
+    {"priority", "A1:10 +10 B1:5 +20 C1:0 +10 D1:0", "A1 B1 C1 D1"},
+    {"priority", "A1:10 B1:5 +30 A1:50 C1:0", "A1 B1 C1"}, /* no class matters there any more */
+    {"priority", "A1:10 B1:5 +30 -A1 C1:0", "B1 C1"},
+    {"priority", "A1:10 +30 B1:0 > <A1 C1:0", "A1 A1 B1 C1"},
+    {"fifo", "A1:10 B1:0 +30 =priority C1:0 +0", "A1 B1 C1"}, /* time counts under any policy */
+
+    /* turns */
+    {"fair", "A1 A2 A3 B1", "A1 B1 A2 A3"},
+    {"fair", "A1 A2 A3 B1 B2 C1", "A1 B1 C1 A2 B2 A3"},
+    {"fair", "A1:0 A2:0 B1:99", "A1 B1 A2"},
+    {"fair", "A1 A2 A3 > B1", "A1 A2 B1 A3"}, /* at most two slots */
+    {"fair", "A1 A2 A3 > B1 B2 > >", "A1 A2 B1 A3 B2"},
+    {"fair", "A1 A2 A3 B1 -A1", "A2 B1 A3"}, /* the later ones move up */
+    {"fair", "A1 A2 A3 B1 B2 -A2", "A1 B1 A3 B2"},
+    {"fair", "A1 A2 A3 B1 -A1 A4", "A2 B1 A3 A4"},
+    {"fair", "A1 A2 A3 A4 -A1 -A2 -A3 -A4 B1 B2 A5", "B1 A5 B2"}, /* who left is no debtor */
+    {"fair", "A1 A2 A3 B1 B2 > A4 -A2 -A3", "A1 B1 A4 B2"},
+    {"fair", "A1 B1 C1 D1 D2 > A2 > B2 > C2", "A1 B1 C1 D1 D2 A2 B2 C2"}, /* newcomers hold nobody up */
+    {"fair", "A1 A2 B1 > <A1", "A1 A1 B1 A2"},
+    {"fair", "A1 B1 C1 > > <A1 <B1", "A1 B1 A1 B1 C1"},
+    {"fair", "A1 A2 B1 B2 > > > <A1", "A1 B1 A2 A1 B2"},
+    {"fair", "A1 B1 B2 B3 B4 > > > <A1 A2", "A1 B1 B2 A1 A2 B3 B4"}, /* with its places after it */
+
+    /* a switch forgets nothing */
+    {"fifo", "A1:5 B1:1 C1:9 =priority", "B1 A1 C1"},
+    {"fifo", "A1:5 B1:1 C1:9 =priority =fifo", "A1 B1 C1"},
+    {"fifo", "A1 A2 A3 B1 =fair", "A1 B1 A2 A3"},
+    {"fair", "A1 A2 A3 B1 =fifo", "A1 A2 A3 B1"},
+    {"fair", "A1 A2 A3:5 B1:5 =priority", "A3 B1 A1 A2"},
+    {"priority", "A1:9 A2:1 B1:9 B2:0 =fair", "A1 B1 A2 B2"}, /* as they came, not as they stood */
+    {"fair", "A1 A2 B1 > =priority <A1 =fair =fair", "A1 A1 B1 A2"},
+    {"priority", "A1 B1 > =fair <A1 A2", "A1 A1 B1 A2"}, /* it had no place: by its age */
+};
+
 static void stories(void **state)
 {
-    static const struct {
-        const char *policy, *story, *order;
-    } table[] = {
-        {"fifo", "A1:5 B1:1 C1:9", "A1 B1 C1"},
-        {"fifo", "A1 B1 C1 -B1", "A1 C1"},
-        {"fifo", "A1 B1 > <A1", "A1 A1 B1"},
-
-        {"priority", "A1:5 B1:1 C1:9 D1:1", "B1 D1 A1 C1"},
-        {"priority", "A1:5 B1:5 C1:5 -A1 D1:5", "B1 C1 D1"},
-        {"priority", "A1:5 B1:1 > C1:0", "B1 C1 A1"},
-        {"priority", "A1:5 B1:7 C1:5 B1:5", "A1 B1 C1"}, /* promoted: among its new class it keeps its age */
-        {"priority", "A1:1 B1:2 A1:3", "B1 A1"},
-        {"priority", "A1:5 B1:5 > > <B1 <A1", "A1 B1 A1 B1"},
-
-        /* the starvation tier: after 30 s, oldest first, whatever the class */
-        {"priority", "A1:10 +29 B1:0", "B1 A1"},
-        {"priority", "A1:10 +30 B1:0", "A1 B1"},
-        {"priority", "A1:10 B1:5 +30 C1:0", "A1 B1 C1"},
-        {"priority", "A1:10 +10 B1:5 +20 C1:0 D1:1", "A1 C1 D1 B1"},
-        {"priority", "A1:10 +10 B1:5 +20 C1:0 +10 D1:0", "A1 B1 C1 D1"},
-        {"priority", "A1:10 B1:5 +30 A1:50 C1:0", "A1 B1 C1"}, /* no class matters there any more */
-        {"priority", "A1:10 B1:5 +30 -A1 C1:0", "B1 C1"},
-        {"priority", "A1:10 +30 B1:0 > <A1 C1:0", "A1 A1 B1 C1"},
-        {"fifo", "A1:10 B1:0 +30 =priority C1:0 +0", "A1 B1 C1"}, /* time counts under any policy */
-
-        /* turns */
-        {"fair", "A1 A2 A3 B1", "A1 B1 A2 A3"},
-        {"fair", "A1 A2 A3 B1 B2 C1", "A1 B1 C1 A2 B2 A3"},
-        {"fair", "A1:0 A2:0 B1:99", "A1 B1 A2"},
-        {"fair", "A1 A2 A3 > B1", "A1 A2 B1 A3"}, /* at most two slots */
-        {"fair", "A1 A2 A3 > B1 B2 > >", "A1 A2 B1 A3 B2"},
-        {"fair", "A1 A2 A3 B1 -A1", "A2 B1 A3"}, /* the later ones move up */
-        {"fair", "A1 A2 A3 B1 B2 -A2", "A1 B1 A3 B2"},
-        {"fair", "A1 A2 A3 B1 -A1 A4", "A2 B1 A3 A4"},
-        {"fair", "A1 A2 A3 A4 -A1 -A2 -A3 -A4 B1 B2 A5", "B1 A5 B2"}, /* who left is no debtor */
-        {"fair", "A1 A2 A3 B1 B2 > A4 -A2 -A3", "A1 B1 A4 B2"},
-        {"fair", "A1 B1 C1 D1 D2 > A2 > B2 > C2", "A1 B1 C1 D1 D2 A2 B2 C2"}, /* newcomers hold nobody up */
-        {"fair", "A1 A2 B1 > <A1", "A1 A1 B1 A2"},
-        {"fair", "A1 B1 C1 > > <A1 <B1", "A1 B1 A1 B1 C1"},
-        {"fair", "A1 A2 B1 B2 > > > <A1", "A1 B1 A2 A1 B2"},
-        {"fair", "A1 B1 B2 B3 B4 > > > <A1 A2", "A1 B1 B2 A1 A2 B3 B4"}, /* with its places after it */
-
-        /* a switch forgets nothing */
-        {"fifo", "A1:5 B1:1 C1:9 =priority", "B1 A1 C1"},
-        {"fifo", "A1:5 B1:1 C1:9 =priority =fifo", "A1 B1 C1"},
-        {"fifo", "A1 A2 A3 B1 =fair", "A1 B1 A2 A3"},
-        {"fair", "A1 A2 A3 B1 =fifo", "A1 A2 A3 B1"},
-        {"fair", "A1 A2 A3:5 B1:5 =priority", "A3 B1 A1 A2"},
-        {"priority", "A1:9 A2:1 B1:9 B2:0 =fair", "A1 B1 A2 B2"}, /* as they came, not as they stood */
-        {"fair", "A1 A2 B1 > =priority <A1 =fair =fair", "A1 A1 B1 A2"},
-        {"priority", "A1 B1 > =fair <A1 A2", "A1 A1 B1 A2"}, /* it had no place: by its age */
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
         struct queue_config config = {
-            .policy = queue_policy_find(text_of(table[i].policy)), .max = 100, .starvation_us = BOUND};
+            .policy = queue_policy_find(text_of(told[i].policy)), .max = 100, .starvation_us = BOUND};
         struct play play;
 
-        tell(&play, &config, table[i].story);
-        assert_string_equal(play.served, table[i].order);
+        tell(&play, &config, told[i].story);
+        assert_string_equal(play.served, told[i].order);
         assert_string_equal(play.others, "");
     }
 }
