@@ -106,7 +106,7 @@ static double best(double a, double b)
 /* Entries are in the heap itself, jobs are not touched: the fastest a heap can be. */
 static double heap_cost(unsigned depth)
 {
-    struct heap heap = {.entries = must(malloc((depth + 1) * sizeof(struct entry)))};
+    struct heap heap = {.entries = must(calloc(depth + 1, sizeof(struct entry)))};
     uint64_t seq = 0, chance = 1;
     double cost_ns = 0;
 
@@ -182,7 +182,7 @@ static void measure_push_pop(struct bench *bench, struct costs *costs)
 /* A quarter of the queue at a time, and back. */
 static void measure_remove(struct bench *bench, struct costs *costs)
 {
-    unsigned batch = bench->depth / 4, done = 0;
+    unsigned batch = (bench->depth + 3) / 4, done = 0;
     uint64_t spent_ns = 0;
 
     for (unsigned from = 0; done < OPERATIONS; from = (from + batch) % bench->depth) {
