@@ -11,6 +11,10 @@
 #define REASONS(REASON)                                                                                      \
     REASON(NONE, "none", 0, false, "", "")                                                                   \
     REASON(QUEUE_FULL, "queue_full", 503, true, "connection_limit_reached", "The queue is full")             \
+    REASON(CLIENT_FULL, "client_full", 503, true, "connection_limit_reached",                                \
+           "Too many requests of this client wait")                                                          \
+    REASON(DISPLACED, "displaced", 503, true, "connection_limit_reached",                                    \
+           "The queue is full, and a more urgent request has come")                                          \
     REASON(WAITERS_FULL, "waiters_full", 503, true, "connection_limit_reached", "Too many clients wait")     \
     REASON(DEADLINE_UNMEETABLE, "deadline_unmeetable", 503, true, "connection_limit_reached",                \
            "The request would not be answered before its deadline")                                          \

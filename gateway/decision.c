@@ -18,6 +18,8 @@ bool reason_is_drop(enum reason reason)
 {
     switch (reason) {
     case REASON_QUEUE_FULL:
+    case REASON_CLIENT_FULL:
+    case REASON_DISPLACED:
     case REASON_WAITERS_FULL:
     case REASON_DEADLINE_UNMEETABLE:
     case REASON_BREAKER_OPEN:

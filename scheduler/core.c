@@ -19,7 +19,10 @@ struct core *core_new(const struct core_config *config, int64_t now_us)
     assert(config->flight_max >= 1 && config->flight_max <= FLIGHT_MAX);
     core->config = *config;
     limiter_init(&core->limiter, &config->limiter, now_us);
-    queue_init(&core->queue, config->policy, config->queue_max);
+    queue_init(&core->queue, &(struct queue_config){.policy = config->policy,
+                                                    .max = config->queue_max,
+                                                    .client_max = config->client_max,
+                                                    .starvation_us = config->starvation_us});
     roster_init(&core->roster);
     core->last_attempt = config->attempt_base;
     core->progress_us = now_us;
@@ -29,8 +32,9 @@ struct core *core_new(const struct core_config *config, int64_t now_us)
 
 bool core_remember(const struct core *core, int64_t now_us, struct core_memory *memory)
 {
-    *memory = (struct core_memory){
-        .policy = core->queue.policy, .window_us = core->limiter.config.window_us, .paused = core->paused};
+    *memory = (struct core_memory){.policy = core->queue.config.policy,
+                                   .window_us = core->limiter.config.window_us,
+                                   .paused = core->paused};
     limiter_remember(&core->limiter, now_us, &memory->limiter);
     for (unsigned i = 0; i < core->flights.count; i++) {
         const struct flight *flight = &core->flights.table[i];
@@ -62,8 +66,9 @@ void core_restore(struct core *core, const struct core_memory *memory, int64_t k
     core->unknown_at_us = memory->limiter.bound_us;
 }
 
-static void release_payload(const struct core *core, struct job *job)
+static void release_job(struct core *core, struct job *job)
 {
+    queue_forget(&core->queue, job);
     if (core->config.free_payload)
         core->config.free_payload(job->payload);
     job_free(job);
@@ -82,7 +87,7 @@ void core_retire(struct core *core, struct job *job)
 
     while ((waiter = job_shift(job)))
         release_waiter(core, waiter);
-    release_payload(core, job);
+    release_job(core, job);
 }
 
 void core_free(struct core *core)
@@ -116,7 +121,7 @@ static void abandon(struct core *core, struct job *job)
     }
     queue_remove(&core->queue, job);
     roster_remove_job(&core->roster, job);
-    release_payload(core, job);
+    release_job(core, job);
 }
 
 /* Takes the waiter out of everything; its job follows it out when it was the last one. */
@@ -266,11 +271,8 @@ static bool join(struct core *core, struct job *job, const struct core_request *
     job_add(job, waiter);
     if (job->state != JOB_QUEUED)
         return true;
-    if (seq < job->place.seq) { /* an older request, submitted again, takes the group to its place */
-        queue_remove(&core->queue, job);
-        job->place.seq = seq;
-        queue_push_back(&core->queue, job);
-    }
+    if (seq < job->place.seq) /* an older request, submitted again, takes the group to its place */
+        queue_reorder(&core->queue, job, seq);
     queue_update(&core->queue, job);
     return true;
 }
@@ -311,25 +313,43 @@ static struct job *enter(struct core *core, const struct core_request *request)
     }
     job->payload = request->payload;
     job_add(job, waiter);
-    queue_push_back(&core->queue, job);
-    return job;
+    if (queue_push(&core->queue, job, request->client) == 0)
+        return job;
+    roster_remove_waiter(&core->roster, waiter);
+    roster_remove_job(&core->roster, job);
+    waiter_free(waiter);
+    job_free(job);
+    return NULL;
+}
+
+/* Whether there is a place for it; `victim` is who must leave for it, or NULL. */
+static bool find_room(const struct core *core, const struct core_request *request, int64_t now_us,
+                      struct core_verdict *verdict, struct job **victim)
+{
+    enum queue_room room =
+        request->again ? QUEUE_ROOM : queue_room(&core->queue, request->client, request->priority);
+
+    *victim = room == QUEUE_DISPLACES ? queue_last(&core->queue) : NULL;
+    if (room == QUEUE_ROOM || room == QUEUE_DISPLACES)
+        return true;
+    verdict->position = queue_count(&core->queue) + 1;
+    verdict->eta_us = core_eta_us(core, queue_count(&core->queue), now_us);
+    refuse(verdict, room == QUEUE_FULL ? REASON_QUEUE_FULL : REASON_CLIENT_FULL,
+           core_slot_us(core, 0, now_us) - now_us);
+    return false;
 }
 
 static void submit_new(struct core *core, const struct core_request *request, int64_t now_us,
                        struct core_verdict *verdict)
 {
-    struct job *job;
+    struct job *job, *victim;
 
     if (core->breaker_state == CORE_BREAKER_OPEN && now_us < core->breaker_until_us) {
         refuse(verdict, REASON_BREAKER_OPEN, core->breaker_until_us - now_us);
         return;
     }
-    if (!request->again && queue_full(&core->queue)) {
-        verdict->position = queue_count(&core->queue) + 1;
-        verdict->eta_us = core_eta_us(core, queue_count(&core->queue), now_us);
-        refuse(verdict, REASON_QUEUE_FULL, core_slot_us(core, 0, now_us) - now_us);
+    if (!find_room(core, request, now_us, verdict, &victim))
         return;
-    }
     if (queue_count(&core->queue) == 0) {
         core->work_waited = false;
         core->progress_us = now_us;
@@ -343,6 +363,9 @@ static void submit_new(struct core *core, const struct core_request *request, in
     verdict->eta_us = core_eta_us(core, verdict->position - 1, now_us);
     if (!refuse_late(core, request, verdict->position - 1, now_us, verdict)) {
         verdict->answer = CORE_QUEUED;
+        if (victim)
+            core_dismiss_of(core, victim, CORE_NEVER, REASON_DISPLACED,
+                            core_slot_us(core, 0, now_us) - now_us);
         return;
     }
     job->payload = NULL; /* it is not taken */
@@ -356,6 +379,7 @@ void core_submit(struct core *core, const struct core_request *request, int64_t 
     struct job *job;
 
     *verdict = (struct core_verdict){.answer = CORE_KNOWN, .reason = REASON_NONE};
+    queue_lift(&core->queue, now_us);
     if (known) {
         bool queued = known->job->state == JOB_QUEUED;
 

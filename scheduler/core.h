@@ -20,6 +20,8 @@ struct core_config {
     struct limiter_config limiter;
     const struct queue_policy *policy;
     unsigned queue_max;                  /* jobs in the queue (QUEUE_MAX_SIZE) */
+    unsigned client_max;                 /* jobs of one client in it; 0: no bound of its own */
+    int64_t starvation_us;               /* policy priority: after which a job goes first; 0 never */
     unsigned waiters_max;                /* requests altogether */
     unsigned flight_max;                 /* attempts with the fetcher, 1..FLIGHT_MAX */
     int64_t lead_us;                     /* grants are handed over so much before their time */
@@ -33,6 +35,7 @@ struct core_config {
 struct core_request {
     struct waiter_id id;
     uint8_t key[JOB_KEY_BYTES];
+    uint64_t client; /* a hash of its name */
     uint8_t priority;
     bool again; /* submitted before, to another epoch: keeps its age, goes ahead, no bound of the queue */
     int64_t arrival_us, deadline_us;
@@ -122,8 +125,8 @@ void core_retire(struct core *core,
 uint64_t core_recall(struct core *core);
 
 /* Gives the next waiter that is to be told `waiter->reason` and `waiter->retry_after_us`, NULL when there is
- * none: deadline passed, hold too long, breaker opened, gateway gone. Ask until it says NULL; waiter_free()
- * each. */
+ * none: deadline passed, hold too long, displaced, breaker opened, gateway gone. Ask until it says NULL;
+ * waiter_free() each. */
 struct waiter *core_expire(struct core *core, int64_t now_us);
 
 /* The client has left. Gives its waiter (waiter_free() it); NULL when it is not here (any more). */

@@ -92,6 +92,7 @@ static void give_up_foreign(struct core *core, int64_t now_us)
 bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
 {
     give_up_foreign(core, now_us);
+    queue_lift(&core->queue, now_us);
     while (dispatch_open(core)) {
         int64_t earliest_us = allowed_us(core, now_us);
         struct job *job = queue_peek(&core->queue);
@@ -103,7 +104,7 @@ bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
         if (!core_dismiss_of(core, job, earliest_us, REASON_DEADLINE_PASSED, 0) ||
             queue_peek(&core->queue) != job)
             continue;
-        queue_remove(&core->queue, job);
+        queue_pop(&core->queue);
         launch(core, job, earliest_us, now_us, grant);
         return true;
     }
@@ -131,7 +132,7 @@ static struct job *requeue(struct core *core, struct job *job)
         return job;
     }
     job->state = JOB_QUEUED;
-    queue_push_back(&core->queue, job);
+    queue_return(&core->queue, job);
     return NULL;
 }
 

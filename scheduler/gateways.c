@@ -113,12 +113,23 @@ static void answer_submit(struct scheduler *scheduler, const struct lane *lane, 
     gateways_send(scheduler, gateway, &message, NULL);
 }
 
+/* FNV-1a. The label is a keyed hash already, so nobody can choose what it collides with. */
+static uint64_t hash_label(struct text label)
+{
+    uint64_t hash = 0xcbf29ce484222325U;
+
+    for (size_t i = 0; i < label.bytes; i++)
+        hash = (hash ^ (uint8_t)label.at[i]) * 0x100000001b3U;
+    return hash;
+}
+
 static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struct message_submit *submit,
                       struct bus_body *body, int64_t now_us)
 {
     struct lane *lane = lane_find(scheduler, submit->lane);
     struct core_request request = {
         .id = {.gateway = gateway, .request = submit->id},
+        .client = hash_label(submit->client),
         .priority = (uint8_t)submit->priority,
         .again = submit->again,
         .arrival_us = submit->age_us < now_us ? now_us - submit->age_us : 0,

@@ -33,8 +33,12 @@ struct waiter {
     UT_hash_handle hh;
 };
 
+struct client;
+
 struct job {
     struct order_node place; /* key: the policy's; seq: the order of coming, kept for life */
+    struct order_node index; /* a second one, for policies that need it */
+    struct client *client;   /* the queue's: whose it is */
     uint8_t key[JOB_KEY_BYTES];
     struct waiter *waiters; /* utlist: prev of the first is the last */
     void *payload;          /* the shell's */
@@ -45,6 +49,7 @@ struct job {
     uint16_t attempts; /* made so far */
     uint8_t state;     /* enum job_state */
     uint8_t priority;  /* the best of the waiters */
+    bool starved;      /* policy priority: has waited so long that it goes first */
     UT_hash_handle hh;
 };
 

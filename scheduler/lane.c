@@ -58,6 +58,8 @@ int lane_open(struct lane *lane, const char *name, unsigned index, const struct 
                     .hold_max_us = config->hold_max_us},
         .policy = queue_policy_find(text_of(config->queue_policy)),
         .queue_max = (unsigned)config->queue_max_size,
+        .client_max = (unsigned)config->queue_client_max,
+        .starvation_us = config->queue_starvation_us,
         .waiters_max = (unsigned)config->waiters_max,
         .flight_max = FLIGHT_MAX,
         .lead_us = LEAD_US,

@@ -1,28 +1,63 @@
 /* queue.h - the scheduler's waiting room: bounded, and ordered by a policy.
  *
- * A policy gives each job a key, and the smallest key leaves first; equal keys: first come, first served.
+ * fifo: first come, first served. priority: the most urgent class first; who has waited for longer than a
+ * bound goes before all classes, the oldest first. fair: turns. A client's waiting jobs have its 1st, 2nd ...
+ * place, in the order of coming; all first places are served before any second one. When a job is served, its
+ * place goes with it; when it leaves unserved, its client's last place goes, and its later jobs move up. A
+ * client whose last job has left is a new one when it comes again: places count, not history.
+ *
  * Push, pop, removal from the middle and the position of any job are O(log n); a switch of the policy is
  * O(n log n) and loses nothing. Jobs are borrowed: the queue never frees one. */
 #ifndef SLUICE_QUEUE_H
 #define SLUICE_QUEUE_H
 
+#include "scheduler/clients.h"
 #include "scheduler/job.h"
 
 struct queue;
 
+/* One file each. `order` holds a node for each waiting job, smallest key first; a policy may let another job
+ * of the same client stand for a node than the one that owns it, and then tells position and at itself. */
 struct queue_policy {
     const char *name; /* as in the configuration: QUEUE_POLICY=priority */
-    uint64_t (*key)(const struct queue *queue, const struct job *job);
+    /* The key of the place that a new job would get. The client is NULL when none of its jobs lives. */
+    uint64_t (*key)(const struct queue *queue, const struct client *client, uint8_t priority);
+    /* returned: it was popped, and goes back to its old place. */
+    void (*add)(struct queue *queue, struct job *job, bool returned);
+    /* served: it is the first, and leaves because it is its turn. */
+    void (*remove)(struct queue *queue, struct job *job, bool served);
+    void (*update)(struct queue *queue, struct job *job); /* its priority has changed; may be NULL */
+    void (*lift)(struct queue *queue, int64_t now_us);    /* time has passed; may be NULL */
+    unsigned (*position)(const struct queue *queue, const struct job *job); /* NULL: as in order */
+    struct job *(*job_of)(const struct queue *queue,
+                          const struct order_node *at); /* NULL: the node's owner */
+};
+
+struct queue_config {
+    const struct queue_policy *policy;
+    unsigned max;          /* jobs */
+    unsigned client_max;   /* jobs of one client; 0: no bound of its own */
+    int64_t starvation_us; /* policy priority: after which a job goes first; 0 never */
 };
 
 struct queue {
-    const struct queue_policy *policy;
+    struct queue_config config;
     struct order order;
-    unsigned max;
+    struct order ages; /* policy priority: those not lifted yet, the oldest first */
+    uint64_t round;    /* policy fair: the latest of which a place was served */
+    struct clients clients;
+};
+
+enum queue_room {
+    QUEUE_ROOM,
+    QUEUE_DISPLACES,   /* full, but it is more urgent than queue_last() */
+    QUEUE_FULL,        /* and nobody is less urgent */
+    QUEUE_CLIENT_FULL, /* too many of this client wait */
 };
 
 extern const struct queue_policy queue_policy_fifo;
 extern const struct queue_policy queue_policy_priority;
+extern const struct queue_policy queue_policy_fair;
 
 /* The policy of that name, or NULL when there is none. */
 const struct queue_policy *queue_policy_find(struct text name);
@@ -31,28 +66,50 @@ const struct queue_policy *queue_policy_find(struct text name);
 unsigned queue_policy_index(const struct queue_policy *policy);
 const struct queue_policy *queue_policy_at(unsigned index);
 
-void queue_init(struct queue *queue, const struct queue_policy *policy, unsigned max);
+void queue_init(struct queue *queue, const struct queue_config *config);
 
 unsigned queue_count(const struct queue *queue);
-bool queue_full(const struct queue *queue);
 
-/* 0; when full, -ENOBUFS. */
-int queue_push(struct queue *queue, struct job *job);
-/* The same for a job that has been admitted before (requeued, resubmitted): no bound applies to it. */
-void queue_push_back(struct queue *queue, struct job *job);
+/* Whether a job of that client and priority may come in. More urgent is who would get a place before the last
+ * one's, and not only by coming earlier: nobody under fifo, a better class under priority, and who has fewer
+ * places under fair. */
+enum queue_room queue_room(const struct queue *queue, uint64_t client, uint8_t priority);
 
-struct job *queue_peek(const struct queue *queue); /* the next one; NULL when empty */
-struct job *queue_pop(struct queue *queue);        /* takes it out */
-void queue_remove(struct queue *queue, struct job *job);
+/* 0, or -ENOMEM. No bound applies. Once pushed, the job must be forgotten before it is freed. */
+int queue_push(struct queue *queue, struct job *job, uint64_t client);
+/* What was popped goes back to its old place. Cannot fail. */
+void queue_return(struct queue *queue, struct job *job);
+/* The job, which does not wait (any more), is going to be freed. */
+void queue_forget(struct queue *queue, struct job *job);
+
+struct job *queue_peek(const struct queue *queue);       /* the next one; NULL when empty */
+struct job *queue_pop(struct queue *queue);              /* takes it out, to be served */
+struct job *queue_last(const struct queue *queue);       /* the newest of the least urgent; NULL when empty */
+void queue_remove(struct queue *queue, struct job *job); /* unserved */
 
 /* The job's priority has changed: it moves to where it belongs, behind those who came before it. */
 void queue_update(struct queue *queue, struct job *job);
+/* The job came at another time than was thought. */
+void queue_reorder(struct queue *queue, struct job *job, uint64_t seq);
+/* Call it before you ask for order or positions: time has passed. */
+void queue_lift(struct queue *queue, int64_t now_us);
 
-/* How many jobs leave before it. */
+/* How many jobs leave before it, if nobody else comes or leaves. */
 unsigned queue_position(const struct queue *queue, const struct job *job);
 /* The job at that position, NULL beyond the end. */
 struct job *queue_at(const struct queue *queue, unsigned position);
 
+/* Within a class (priority) and a client (fair) the order of coming stays. */
 void queue_switch(struct queue *queue, const struct queue_policy *policy);
+
+static inline struct job *queue_job_of_place(const struct order_node *node)
+{
+    return (struct job *)((uintptr_t)node - offsetof(struct job, place));
+}
+
+static inline struct job *queue_job_of_index(const struct order_node *node)
+{
+    return (struct job *)((uintptr_t)node - offsetof(struct job, index));
+}
 
 #endif

@@ -1,16 +1,21 @@
-"""test_queue.py - the bounded queue: refusals at once, stale answers instead, and clients that leave."""
+"""test_queue.py - the bounded queue: whose turn it is, refusals at once, stale answers instead, and clients that
+leave."""
+import json
+import resource
+import time
+
 import cpf
 import pytest
 from stack import Stack, wait_for
 
 
-def fill(stack, first):
+def fill(stack, first, fields=()):
     """One request in flight (the provider takes its time), one in the queue's only place: a gateway reads a
     request that is here before it accepts the connection of the next, so nothing overtakes it."""
     stack.simulator.faults("service_ms=2000")
     flying = stack.wait(cpf.make(first))
     wait_for(lambda: stack.simulator.state()["arrivals"] >= 1, "the first is with the provider")
-    return flying, stack.wait(cpf.make(first + 1))
+    return flying, stack.wait(cpf.make(first + 1), fields)
 
 
 def test_full_queue_refuses_at_once():
@@ -64,3 +69,54 @@ def test_who_leaves_is_gone_from_the_queue(leave):
 def accepted(stack, number):
     answer = stack.ask(cpf.make(number))
     return answer if answer.status == 200 else None
+
+
+def test_more_urgent_displaces_and_the_victim_is_told_at_once():
+    with Stack(QUEUE_MAX_SIZE=1, QUEUE_POLICY="priority") as stack:
+        flying, queued = fill(stack, 400, [("X-Priority", "50")])
+        refused = stack.ask(cpf.make(403), fields=[("X-Priority", "50")])
+        assert refused.json()["reason"] == "queue_full", "as urgent is not more urgent"
+        asked = time.monotonic()
+        urgent = stack.wait(cpf.make(402), [("X-Priority", "1")])
+        head, body = queued.socket.recv(65536).decode().split("\r\n\r\n")
+        seconds = time.monotonic() - asked
+        for waiting in (flying, queued, urgent):
+            waiting.close()
+    assert head.startswith("HTTP/1.1 503 ")
+    assert "\r\nRetry-After: " in head
+    assert json.loads(body)["reason"] == "displaced"
+    assert seconds < 0.2
+
+
+def flood(stack, first, count):
+    """So many requests of one client that wait."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 8192), most))
+    return [stack.wait(cpf.make(first + i), [("client-id", "flood")]) for i in range(count)]
+
+
+def queue_length(stack):
+    return stack.state()["values"]["scheduler.queue_length"]
+
+
+def test_fair_lets_a_second_client_wait_two_slots_at_most():
+    with Stack(QUEUE_MAX_SIZE=2000, QUEUE_POLICY="fair", RATE_LIMIT_SECONDS=0.5, REQUEST_TIMEOUT_SECONDS=2000) as stack:
+        waiting = flood(stack, 1000, 1000)
+        wait_for(lambda: queue_length(stack) > 980, "all wait", 30)
+        before = stack.simulator.state()["arrivals"]
+        answer = stack.ask(cpf.make(500), fields=[("client-id", "other")])
+        between = stack.simulator.state()["arrivals"] - before - 1
+        for client in waiting:
+            client.close()
+        wait_for(lambda: queue_length(stack) == 0, "nobody waits any more", 30)
+    assert answer.status == 200
+    assert between <= 2
+
+
+def test_a_client_may_have_a_bound_of_its_own():
+    with Stack(QUEUE_CLIENT_MAX=1) as stack:
+        waiting = fill(stack, 520)
+        assert stack.ask(cpf.make(522)).json()["reason"] == "client_full"
+        waiting += (stack.wait(cpf.make(523), [("client-id", "other")]),)
+        for client in waiting:
+            client.close()

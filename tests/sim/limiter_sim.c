@@ -179,12 +179,18 @@ static bool print_table(unsigned seeds, uint64_t calls)
     return good;
 }
 
+static const struct queue_policy *const policies[] = {&queue_policy_fifo, &queue_policy_priority,
+                                                      &queue_policy_fair};
+
 /* A client of the stories: comes, asks for one of a few keys, may hang up, may be in a hurry; comes again. */
 static void wander(struct world *world)
 {
     struct chance *chance = &world->chance;
     int64_t window_us = world->config.core.limiter.window_us;
     int64_t crowd = chance_below(chance, 20) == 0 ? 30 : 1;
+
+    if (chance_below(chance, 10) == 0)
+        world_switch(world, policies[chance_below(chance, 3)]);
 
     for (int64_t i = 0; i < crowd; i++) {
         int64_t patience_us = window_us / 2 + chance_below(chance, 40 * window_us);
@@ -212,7 +218,9 @@ static bool tell_story(uint64_t seed, bool aloud)
     bool kept;
 
     config.core.limiter.burst = 1 + (unsigned)(chance_next(&chance) % 3);
-    config.core.policy = chance_next(&chance) % 2 ? &queue_policy_fifo : &queue_policy_priority;
+    config.core.policy = policies[chance_next(&chance) % 3];
+    config.core.starvation_us = config.core.limiter.window_us * (1 + (int64_t)(chance_next(&chance) % 30));
+    config.core.client_max = chance_next(&chance) % 2 ? 0 : 8;
     config.core.queue_max = 10 + (unsigned)(chance_next(&chance) % 40);
     config.crash_permil = chance_next(&chance) % 2 ? 0 : 30;
     config.kill_permil = chance_next(&chance) % 2 ? 0 : 30;

@@ -93,7 +93,32 @@ static void end(struct world *world, const struct waiter *waiter, uint64_t *coun
     (*counter)++;
 }
 
-/* What a grant must be: for somebody alive who can still use it, and the oldest such in FIFO order. */
+/* Who must not be overtaken by this one: under fifo whoever came before it, under any policy those of its own
+ * client and class; and whoever starves, by one who does not. What shares a call stands elsewhere. */
+static bool overtaken(const struct world *world, const struct request *other, const struct request *request)
+{
+    const struct core_config *core = &world->config.core;
+    bool like = other->client == request->client && other->priority == request->priority;
+    int64_t starved_us = world->now_us - core->starvation_us;
+
+    if (world->policy == &queue_policy_priority && other->submitted_us <= starved_us &&
+        request->submitted_us > starved_us)
+        return true;
+    return other->order < request->order && (world->policy == &queue_policy_fifo || like);
+}
+
+static void check_order(struct world *world, const struct request *request, int64_t earliest_us)
+{
+    for (unsigned i = 0; i < WORLD_REQUESTS && world->crashes + world->kills == 0 && request->alone; i++) {
+        const struct request *other = &world->requests[i];
+
+        if (other->id && other->alone && !other->in_flight && other->deadline_us > earliest_us &&
+            overtaken(world, other, request))
+            broken(world, "overtaken", other->id, request->id);
+    }
+}
+
+/* What a grant must be: for somebody alive who can still use it, and whose turn it is. */
 static void check_grant(struct world *world, const struct core_grant *grant)
 {
     bool alive = false;
@@ -109,10 +134,11 @@ static void check_grant(struct world *world, const struct core_grant *grant)
         alive = alive || request->deadline_us > grant->earliest_us;
         request->in_flight = true;
         order = request->order;
+        check_order(world, request, grant->earliest_us);
     }
     if (!alive)
         broken(world, "a slot for the dead", grant->attempt, 0);
-    if (world->config.core.policy != &queue_policy_fifo || order == 0)
+    if (world->policy != &queue_policy_fifo || order == 0)
         return;
     for (unsigned i = 0; i < WORLD_REQUESTS && world->crashes + world->kills == 0; i++) {
         const struct request *other = &world->requests[i];
@@ -182,12 +208,14 @@ bool world_submit(struct world *world, uint64_t key, unsigned priority, int64_t 
                   int64_t hang_up_us)
 {
     struct core_request request = {.id = {.gateway = GATEWAY, .request = ++world->submitted},
+                                   .client = key % WORLD_CLIENTS,
                                    .priority = (uint8_t)priority,
                                    .arrival_us = world->now_us,
                                    .deadline_us = world->now_us + patience_us};
     struct request *mine = &world->requests[world->submitted % WORLD_REQUESTS];
     struct core_verdict verdict;
 
+    expire(world); /* who was displaced in this same moment is gone */
     if (mine->id) {
         broken(world, "the table of requests is full", mine->id, 0);
         return false;
@@ -200,16 +228,21 @@ bool world_submit(struct world *world, uint64_t key, unsigned priority, int64_t 
     }
     mine->id = request.id.request;
     mine->order = mine->id;
+    mine->priority = priority;
+    mine->client = request.client;
     mine->submitted_us = world->now_us;
+    mine->alone = verdict.answer == CORE_QUEUED;
     mine->deadline_us = request.deadline_us;
     mine->in_flight = verdict.position == 0;
     memcpy(mine->key, &key, sizeof(key));
     for (unsigned i = 0; i < WORLD_REQUESTS && verdict.answer == CORE_JOINED; i++) {
-        const struct request *other = &world->requests[i];
+        struct request *other = &world->requests[i];
 
         /* A group stands where its first request came; of one that all have left that is not known. */
-        if (other != mine && other->id && memcmp(other->key, mine->key, sizeof(key)) == 0)
-            mine->order = other->order < mine->order ? other->order : mine->order;
+        if (other == mine || !other->id || memcmp(other->key, mine->key, sizeof(key)) != 0)
+            continue;
+        other->alone = false;
+        mine->order = other->order < mine->order ? other->order : mine->order;
     }
     if (verdict.answer == CORE_JOINED && mine->order == mine->id)
         mine->order = 0;
@@ -453,6 +486,7 @@ void world_open(struct world *world, const struct world_config *config)
         (struct world){.config = *config, .chance = {config->seed}, .fetcher_up = true, .now_us = 1000000000};
     provider_init(&world->provider, config->core.limiter.window_us, config->core.limiter.burst);
     world->config.stop_us += world->now_us;
+    world->policy = config->core.policy;
     world->core = core_new(&world->config.core, world->now_us);
     if (!world->core)
         abort();
@@ -464,6 +498,18 @@ void world_close(struct world *world)
 {
     core_free(world->core);
     free(world->heap);
+}
+
+void world_switch(struct world *world, const struct queue_policy *policy)
+{
+    struct core_view before, after;
+
+    core_look(world->core, world->now_us, &before);
+    core_policy(world->core, policy);
+    core_look(world->core, world->now_us, &after);
+    world->policy = policy;
+    if (before.queued != after.queued || before.waiters != after.waiters)
+        broken(world, "lost in a switch of the policy", before.queued, after.queued);
 }
 
 void world_run(struct world *world)

@@ -9,6 +9,7 @@
 #include "tests/sim/model.h"
 
 #define WORLD_REQUESTS 4096 /* alive at a time, at most */
+#define WORLD_CLIENTS  4    /* a key belongs to one of them */
 
 enum world_event {
     EVENT_CLIENT,  /* the story goes on: your handler */
@@ -38,8 +39,11 @@ struct attempt {
 };
 
 struct request {
-    uint64_t id; /* 0: free */
-    uint64_t order;
+    uint64_t id;    /* 0: free */
+    uint64_t order; /* of coming; 0 not known: it joined a group */
+    unsigned priority;
+    uint64_t client;
+    bool alone; /* nobody has ever shared its call */
     char key[JOB_KEY_BYTES];
     int64_t submitted_us, deadline_us;
     bool in_flight;
@@ -60,6 +64,7 @@ struct world {
     struct chance chance;
     struct provider provider;
     struct core *core;
+    const struct queue_policy *policy; /* in force */
     int64_t now_us;
     int64_t woken_us; /* the wake-up that is planned; 0 none */
     uint64_t fetcher; /* its generation: what an earlier one held is dead */
@@ -85,6 +90,8 @@ void world_plan(struct world *world, int64_t at_us, enum world_event event, uint
 /* False: the core refused it. */
 bool world_submit(struct world *world, uint64_t key, unsigned priority, int64_t patience_us,
                   int64_t hang_up_us);
+/* Another policy from now on: nobody may be lost. */
+void world_switch(struct world *world, const struct queue_policy *policy);
 /* Runs until stop_us, stop_calls, or a broken promise. */
 void world_run(struct world *world);
 /* Ends of all requests, one each? Call after the run. */

@@ -48,11 +48,13 @@ static inline struct stage stage_open(const struct core_config *config)
     return stage;
 }
 
-/* Submits request `id` for the key that the letter names. */
+/* Submits request `id` for the key that the letter names. Capitals belong to one client, others to another.
+ */
 static inline struct core_verdict submit_as(struct stage *stage, uint64_t id, char key, unsigned priority,
                                             int64_t patience_us, bool again)
 {
     struct core_request request = {.id = {.gateway = GATE, .request = id},
+                                   .client = key <= 'Z' ? 1 : 2,
                                    .priority = (uint8_t)priority,
                                    .again = again,
                                    .arrival_us = again ? START - 50 * T + (int64_t)id : stage->now_us,

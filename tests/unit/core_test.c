@@ -82,6 +82,93 @@ static void refuses_what_has_no_place(void **state)
     core_free(stage.core);
 }
 
+static void the_more_urgent_takes_the_place_of_the_newest_least_urgent(void **state)
+{
+    struct core_config config = plain;
+    struct stage stage;
+
+    (void)state;
+    config.policy = &queue_policy_priority;
+    stage = stage_open(&config);
+    submit_as(&stage, 1, 'a', 10, 60 * T, false);
+    submit_as(&stage, 2, 'b', 20, 60 * T, false);
+    submit_as(&stage, 3, 'c', 20, 60 * T, false);
+    submit_as(&stage, 4, 'c', 20, 60 * T, false);
+    assert_int_equal(submit_as(&stage, 5, 'x', 20, 60 * T, false).reason, REASON_QUEUE_FULL);
+    assert_string_equal(expired(&stage), "");
+    assert_int_equal(submit_as(&stage, 6, 'y', 15, T / 2, false).reason, REASON_DEADLINE_UNMEETABLE);
+    assert_string_equal(expired(&stage), ""); /* nobody leaves for one who does not stay */
+    assert_int_equal(submit_as(&stage, 7, 'z', 5, 60 * T, false).position, 1);
+    assert_int_equal(core_next_wakeup(stage.core, stage.now_us), stage.now_us); /* they are told at once */
+    assert_string_equal(expired(&stage), "3:displaced 4:displaced ");           /* all who shared it */
+    assert_int_equal(submit_as(&stage, 8, 'b', 1, 60 * T, false).answer, CORE_JOINED); /* needs no place */
+    assert_string_equal(expired(&stage), "");
+    core_free(stage.core);
+}
+
+static void who_waits_too_long_is_served_whatever_comes(void **state)
+{
+    struct core_config config = plain;
+    struct stage stage;
+    uint64_t id = 2;
+    char key = '?';
+
+    (void)state;
+    config.policy = &queue_policy_priority;
+    config.starvation_us = 5 * T;
+    config.queue_max = 100;
+    config.waiters_max = 100;
+    stage = stage_open(&config);
+    submit_as(&stage, 1, 'Z', 10, 60 * T, false);
+    for (unsigned slots = 0; key != 'Z'; slots++) { /* a flood: for each that is served, two more come */
+        assert_in_range(slots, 0, 6);
+        submit_as(&stage, id, (char)('a' + id), 0, 60 * T, false);
+        submit_as(&stage, id + 1, (char)('a' + id + 1), 0, 60 * T, false);
+        id += 2;
+        answer(&stage, grant_in_time(&stage, &key));
+    }
+    core_free(stage.core);
+}
+
+static void clients_take_turns(void **state)
+{
+    struct core_config config = plain;
+    struct stage stage;
+    char key;
+
+    (void)state;
+    config.policy = &queue_policy_fair;
+    stage = stage_open(&config);
+    submit(&stage, 1, 'A');
+    submit(&stage, 2, 'B');
+    submit(&stage, 3, 'C');
+    assert_int_equal(submit(&stage, 4, 'D').reason, REASON_QUEUE_FULL);
+    assert_int_equal(submit(&stage, 5, 'x').position, 2); /* the other client has fewer places */
+    assert_string_equal(expired(&stage), "3:displaced ");
+    for (const char *order = "AxB"; *order; order++) {
+        uint64_t attempt = grant_in_time(&stage, &key);
+
+        assert_int_equal(key, *order);
+        answer(&stage, attempt);
+    }
+    core_free(stage.core);
+}
+
+static void a_client_may_have_a_bound_of_its_own(void **state)
+{
+    struct core_config config = plain;
+    struct stage stage;
+
+    (void)state;
+    config.client_max = 1;
+    stage = stage_open(&config);
+    assert_int_equal(submit(&stage, 1, 'A').answer, CORE_QUEUED);
+    assert_int_equal(submit(&stage, 2, 'B').reason, REASON_CLIENT_FULL);
+    assert_int_equal(submit(&stage, 3, 'A').answer, CORE_JOINED);
+    assert_int_equal(submit(&stage, 4, 'x').answer, CORE_QUEUED);
+    core_free(stage.core);
+}
+
 static void submitted_again_goes_ahead_in_the_order_of_old(void **state)
 {
     struct stage stage = stage_open(&plain);
@@ -207,6 +294,10 @@ int main(void)
         cmocka_unit_test(equal_requests_share_one_call),
         cmocka_unit_test(the_group_has_the_best_priority_of_those_who_wait),
         cmocka_unit_test(refuses_what_has_no_place),
+        cmocka_unit_test(the_more_urgent_takes_the_place_of_the_newest_least_urgent),
+        cmocka_unit_test(who_waits_too_long_is_served_whatever_comes),
+        cmocka_unit_test(clients_take_turns),
+        cmocka_unit_test(a_client_may_have_a_bound_of_its_own),
         cmocka_unit_test(submitted_again_goes_ahead_in_the_order_of_old),
         cmocka_unit_test(refuses_what_cannot_be_in_time),
         cmocka_unit_test(no_slot_is_spent_on_the_dead),
