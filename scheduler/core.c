@@ -380,5 +380,11 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
         .window_us = core->config.limiter.window_us,
         .interval_us = core->interval_us,
         .unexpected_total = core->limiter.unexpected_total,
+        .paused = core->paused,
     };
+}
+
+int64_t core_eta_us(const struct core *core, unsigned ahead, int64_t now_us)
+{
+    return eta_us(core, ahead, now_us);
 }

@@ -33,5 +33,9 @@ bool core_dismiss_of(struct core *core, struct job *job, int64_t until_us, enum 
                      int64_t retry_after_us);
 /* The same for every job in the queue. */
 void core_sweep(struct core *core, int64_t until_us, enum reason reason, int64_t retry_after_us);
+/* Grants that are not sent yet are to come back. */
+void core_recall_unsent(struct core *core);
+/* Expected time until the answer for a job with so many ahead of it in the queue. */
+int64_t core_eta_us(const struct core *core, unsigned ahead, int64_t now_us);
 
 #endif

@@ -18,6 +18,11 @@ const struct queue_policy *queue_policy_find(struct text name)
     return NULL;
 }
 
+const struct queue_policy *queue_policy_at(unsigned place)
+{
+    return place < sizeof(policies) / sizeof(policies[0]) ? policies[place] : NULL;
+}
+
 static struct job *job_of(struct order_node *node)
 {
     return node ? (struct job *)((char *)node - offsetof(struct job, place)) : NULL;

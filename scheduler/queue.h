@@ -27,6 +27,9 @@ extern const struct queue_policy queue_policy_priority;
 /* The policy of that name, or NULL when there is none. */
 const struct queue_policy *queue_policy_find(struct text name);
 
+/* By place, from 0; NULL beyond the last. */
+const struct queue_policy *queue_policy_at(unsigned place);
+
 void queue_init(struct queue *queue, const struct queue_policy *policy, unsigned max);
 
 unsigned queue_count(const struct queue *queue);

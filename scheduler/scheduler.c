@@ -126,6 +126,7 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
     for (size_t i = 0; i < LANES; i++)
         lane_gauges(&scheduler->lanes[i], clock_now_us(), &scheduler->metrics);
     event_totals(scheduler->events, &scheduler->metrics);
+    controls_tick(scheduler, clock_now_us());
     gateways_tell(scheduler);
 }
 
