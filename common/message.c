@@ -66,6 +66,17 @@ const struct message_spec *message_spec_at(unsigned place)
     return place < SPEC_COUNT ? &specs[place] : NULL;
 }
 
+const char *control_order_name(uint64_t order)
+{
+    static const char *const names[] = {
+#define ORDER(number, id, name, help) [number] = name,
+        CONTROL_ORDERS(ORDER)
+#undef ORDER
+    };
+
+    return order <= CONTROL_ORDER_MAX ? names[order] : "";
+}
+
 struct message_codec *message_codec_new(void)
 {
     struct message_codec *codec = calloc(1, sizeof(*codec));

@@ -20,6 +20,8 @@
 #define MESSAGE_KEY_BYTES   16 /* of a cache key */
 #define MESSAGE_ID_BYTES    64 /* of an X-Request-Id */
 #define MESSAGE_LABEL_BYTES 48 /* of a name, a reason, a masked client */
+#define MESSAGE_NOTE_BYTES  96 /* of what an operator has ordered */
+#define QUERY_LIMIT_MAX     200
 
 struct message_pair {
     struct text key;
@@ -46,11 +48,15 @@ struct message_uints {
     MESSAGE(6, goodbye, "both", "both", "", "the sender leaves, or does not know the receiver (any more)")   \
     MESSAGE(10, submit, "gateway", "scheduler", "request", "please have this answered")                      \
     MESSAGE(11, cancel, "gateway", "scheduler", "", "nobody waits for this any more")                        \
+    MESSAGE(12, control, "gateway, scheduler", "scheduler, fetcher", "", "an operator's order")              \
+    MESSAGE(13, query, "gateway", "scheduler", "", "an operator's question")                                 \
     MESSAGE(20, accepted, "scheduler", "gateway", "", "the request waits in the queue")                      \
     MESSAGE(21, result, "scheduler", "gateway", "answer", "the request has been answered")                   \
     MESSAGE(22, rejected, "scheduler", "gateway", "", "the request will not be answered, and why")           \
     MESSAGE(23, state, "scheduler", "gateway", "",                                                           \
             "how the lane stands: when fetcher or breaker change, and once a second")                        \
+    MESSAGE(24, control_result, "scheduler, fetcher", "gateway, scheduler", "", "what became of an order")   \
+    MESSAGE(25, answer, "scheduler", "gateway", "JSON", "answers `query`")                                   \
     MESSAGE(30, fetch, "scheduler", "fetcher", "request", "a permit: send this within these times")          \
     MESSAGE(31, abort, "scheduler", "fetcher", "", "give this attempt back if it has not been sent")         \
     MESSAGE(40, ready, "fetcher", "scheduler", "", "what a fetcher holds and has sent; first on every link") \
@@ -91,6 +97,22 @@ struct message_uints {
     FIELD(UINT, again, "ag", 1, OPTIONAL, "1: submitted before, to another epoch")
 #define MESSAGE_FIELDS_cancel(FIELD) FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `submit`")
 
+#define MESSAGE_FIELDS_control(FIELD)                                                                        \
+    FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "unique within the sender's epoch")                          \
+    FIELD(TEXT, request, "rq", MESSAGE_ID_BYTES, REQUIRED, "X-Request-Id, for the audit")                    \
+    FIELD(TEXT, who, "who", MESSAGE_LABEL_BYTES, REQUIRED, "`token` or `loopback`")                          \
+    FIELD(UINT, order, "or", CONTROL_ORDER_MAX, REQUIRED, "enum control_order, below")                       \
+    FIELD(TEXT, name, "nm", MESSAGE_LABEL_BYTES, OPTIONAL, "the policy's")                                   \
+    FIELD(INT, span_us, "us", INT64_MAX, OPTIONAL, "the window; how long a trip holds")                      \
+    FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL, "epoch of the gateway of the request to remove")        \
+    FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL, "and its id, as in `submit`")
+#define MESSAGE_FIELDS_query(FIELD)                                                                          \
+    FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "unique within the gateway's epoch")                         \
+    FIELD(TEXT, what, "wh", MESSAGE_LABEL_BYTES, REQUIRED, "`controls` or `queue`")                          \
+    FIELD(UINT, limit, "lim", QUERY_LIMIT_MAX, OPTIONAL, "requests told at most")                            \
+    FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL, "begin behind the request of that gateway's epoch")     \
+    FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL, "and that id; both 0: at the head")
+
 #define MESSAGE_FIELDS_accepted(FIELD)                                                                       \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `submit`")                                            \
     FIELD(UINT, position, "pos", INT32_MAX, REQUIRED, "1 is next")                                           \
@@ -123,7 +145,18 @@ struct message_uints {
     FIELD(TEXT, breaker, "br", MESSAGE_LABEL_BYTES, REQUIRED, "`closed`, `open` or `half_open`")             \
     FIELD(UINT, failures, "bf", INT32_MAX, REQUIRED, "consecutive failures")                                 \
     FIELD(UINT, fail_max, "bm", INT32_MAX, REQUIRED, "CIRCUIT_BREAKER_FAIL_MAX")                             \
-    FIELD(INT, breaker_us, "bu", INT64_MAX, REQUIRED, "time until the breaker lets a probe pass")
+    FIELD(INT, breaker_us, "bu", INT64_MAX, REQUIRED, "time until the breaker lets a probe pass")            \
+    FIELD(UINT, paused, "ps", 1, OPTIONAL, "1: an operator has paused the lane")                             \
+    FIELD(INT, window_us, "win", INT64_MAX, OPTIONAL, "RATE_LIMIT_SECONDS in force")
+#define MESSAGE_FIELDS_control_result(FIELD)                                                                 \
+    FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `control`")                                           \
+    FIELD(TEXT, outcome, "out", MESSAGE_LABEL_BYTES, REQUIRED,                                               \
+          "`done`, or why not: `unknown`, `fetcher_gone`, "                                                  \
+          "`busy`, `failed`")                                                                                \
+    FIELD(INT, count, "n", INT64_MAX, REQUIRED, "cached answers removed by a purge; else 0")
+#define MESSAGE_FIELDS_answer(FIELD)                                                                         \
+    FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `query`")                                             \
+    FIELD(UINT, found, "ok", 1, REQUIRED, "0: the request to begin behind does not wait (any more)")
 
 #define MESSAGE_FIELDS_fetch(FIELD)                                                                          \
     FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "unique within the scheduler's epoch")                  \
@@ -167,7 +200,8 @@ struct message_uints {
     FIELD(TEXT, request, "rq", MESSAGE_ID_BYTES, OPTIONAL, "X-Request-Id")                                   \
     FIELD(UINT, attempt, "at", UINT64_MAX, OPTIONAL, "upstream attempt")                                     \
     FIELD(TEXT, reason, "why", MESSAGE_LABEL_BYTES, OPTIONAL, "a name of common/reason.h")                   \
-    FIELD(INT, value, "val", INT64_MAX, OPTIONAL, "what the event measures (PROTOCOL.md names it)")
+    FIELD(INT, value, "val", INT64_MAX, OPTIONAL, "what the event measures (PROTOCOL.md names it)")          \
+    FIELD(TEXT, note, "nt", MESSAGE_NOTE_BYTES, OPTIONAL, "of `control`: who has ordered what")
 #define MESSAGE_FIELDS_totals(FIELD)                                                                         \
     FIELD(TEXT, process, "p", MESSAGE_LABEL_BYTES, REQUIRED, "whose values they are")                        \
     FIELD(UINT, pid, "pid", INT32_MAX, REQUIRED, "process id")                                               \
@@ -210,6 +244,27 @@ enum fetch_outcome {
     FETCH_OUTCOMES(OUTCOME)
 #undef OUTCOME
 };
+
+/* What an operator may order (field `order` of `control`). */
+#define CONTROL_ORDERS(ORDER)                                                                                \
+    ORDER(0, POLICY, "policy", "the queue's policy")                                                         \
+    ORDER(1, PAUSE, "pause", "no more sends")                                                                \
+    ORDER(2, RESUME, "resume", "sends again")                                                                \
+    ORDER(3, RATE, "rate", "the provider's window")                                                          \
+    ORDER(4, REMOVE, "remove", "one request is refused now")                                                 \
+    ORDER(5, TRIP, "trip", "the breaker opens, for the fetcher")                                             \
+    ORDER(6, RESET, "reset", "the breaker closes, for the fetcher")                                          \
+    ORDER(7, PURGE, "purge", "the cache is emptied, by the fetcher")
+#define CONTROL_ORDER_MAX 7
+
+enum control_order {
+#define ORDER(number, id, name, help) CONTROL_##id = number,
+    CONTROL_ORDERS(ORDER)
+#undef ORDER
+};
+
+/* "policy"; "" for an unknown number. */
+const char *control_order_name(uint64_t order);
 
 enum message_type {
 #define MESSAGE(number, name, from, to, body, help) MESSAGE_TYPE_##name = number,

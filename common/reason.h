@@ -35,6 +35,7 @@
            "The provider's answer is too large")                                                             \
     REASON(UPSTREAM_ERROR, "upstream_error", 502, true, "http_response_incomplete",                          \
            "The provider answered with an error of its own")                                                 \
+    REASON(REMOVED, "removed", 503, false, "http_request_denied", "An operator has removed the request")     \
     REASON(CANCELLED, "cancelled", 499, false, "", "The client has left")                                    \
     REASON(INTERNAL, "internal", 500, false, "proxy_internal_error", "The proxy failed")
 

@@ -82,6 +82,18 @@ void breaker_ended(struct breaker *breaker, uint64_t attempt, enum breaker_verdi
         closed_ended(breaker, verdict, now_us);
 }
 
+void breaker_trip(struct breaker *breaker, int64_t span_us, int64_t now_us)
+{
+    breaker->last_reason = REASON_NONE; /* no failure has opened it */
+    breaker_open(breaker, now_us + span_us);
+}
+
+void breaker_reset(struct breaker *breaker)
+{
+    breaker->last_reason = REASON_NONE;
+    breaker_close(breaker);
+}
+
 void breaker_tick(struct breaker *breaker, int64_t now_us)
 {
     if (breaker->state == BREAKER_HALF_OPEN && now_us >= breaker->lease_at_us)

@@ -57,6 +57,11 @@ void breaker_sent(struct breaker *breaker, uint64_t attempt, int64_t now_us);
 void breaker_ended(struct breaker *breaker, uint64_t attempt, enum breaker_verdict verdict,
                    enum reason reason, int64_t now_us);
 
+/* An operator's orders: open for so long, whatever attempts under way bring; closed, with nothing remembered.
+ */
+void breaker_trip(struct breaker *breaker, int64_t span_us, int64_t now_us);
+void breaker_reset(struct breaker *breaker);
+
 /* Ends the lease of a probe that has vanished. Call it now and then. */
 void breaker_tick(struct breaker *breaker, int64_t now_us);
 

@@ -384,6 +384,43 @@ int cache_writer_store(struct cache_writer *writer, const struct cache_key *key,
     return 0;
 }
 
+static int purge_once(struct cache_writer *writer)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(writer->file.env, NULL, 0, &txn);
+
+    if (rc)
+        return rc;
+    count_entries(writer, txn);
+    rc = mdb_drop(txn, writer->file.answers, 0);
+    if (rc == 0)
+        rc = mdb_drop(txn, writer->file.expiry, 0);
+    if (rc) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return mdb_txn_commit(txn);
+}
+
+int cache_writer_purge(struct cache_writer *writer, uint64_t *removed)
+{
+    int rc;
+
+    cache_writer_release(writer);
+    if (!writer->file.env)
+        return -ENODEV;
+    rc = purge_once(writer);
+    *removed = writer->stats.entries;
+    if (rc == MDB_MAP_FULL) { /* not even room to forget in: a new file has it */
+        start_anew(writer);
+        rc = writer->file.env ? 0 : EIO;
+    }
+    if (rc)
+        return file_error(writer, rc);
+    writer->stats.entries = 0;
+    return 0;
+}
+
 void cache_writer_tick(struct cache_writer *writer, int64_t now_wall_us)
 {
     int rc;

@@ -42,6 +42,10 @@ void cache_writer_release(struct cache_writer *writer);
 int cache_writer_store(struct cache_writer *writer, const struct cache_key *key, const struct answer *answer,
                        int64_t now_wall_us);
 
+/* Removes every answer; ends the borrowing of those that were found. Gives their number. 0 or as from
+ * cache_writer_store(). What is on its way to the provider is stored as ever when it comes. */
+int cache_writer_purge(struct cache_writer *writer, uint64_t *removed);
+
 /* Once a second: frees the slots of dead readers, removes some of what has expired, opens a missing file. */
 void cache_writer_tick(struct cache_writer *writer, int64_t now_wall_us);
 

@@ -184,6 +184,9 @@ static void on_message(void *arg, uint64_t peer, const struct message *message, 
     case MESSAGE_TYPE_abort:
         attempt_abort(fetcher, message->abort.attempt);
         return;
+    case MESSAGE_TYPE_control:
+        orders_obey(fetcher, &message->control);
+        return;
     default:
         log_warn("strange_message", log_int("type", (int64_t)message->type));
     }

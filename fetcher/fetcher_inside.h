@@ -48,6 +48,9 @@ void fetcher_tell_ended(struct fetcher *fetcher, const struct grant *grant,
 /* Tells everybody of a change of the breaker, if there has been one. */
 void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane);
 
+/* orders.c */
+void orders_obey(struct fetcher *fetcher, const struct message_control *control);
+
 /* attempt.c */
 void attempt_fetch(struct fetcher *fetcher, const struct message_fetch *fetch, struct bus_body *body);
 void attempt_abort(struct fetcher *fetcher, uint64_t attempt);

@@ -6,6 +6,8 @@
 
 #include "common/clock.h"
 #include "common/event.h"
+#include "gateway/admin.h"
+#include "gateway/admin_call.h"
 #include "gateway/health.h"
 #include "gateway/proxy.h"
 #include "gateway/render.h"
@@ -30,6 +32,7 @@ struct gateway {
     struct httpd *httpd;
     struct cache *cache;
     struct proxy *proxy;
+    struct admin *admin;
     struct event *tick, *deadline, *last_call;
     int64_t deadline_us;       /* for which the timer is armed; INT64_MAX: it is not */
     int64_t link_us;           /* when the link went up or down */
@@ -152,6 +155,17 @@ static void show(struct gateway *gateway, struct httpd_exchange *exchange, const
     route_show(route, &view, exchange, proxy_draw_id(gateway->proxy, digits));
 }
 
+static void administrate(struct gateway *gateway, struct httpd_exchange *exchange,
+                         const struct http_request *request)
+{
+    char digits[RENDER_ID_BYTES];
+    struct text request_id = proxy_draw_id(gateway->proxy, digits);
+    int status = admin_request(gateway->admin, exchange, request, request_id);
+
+    if ((status == 401 || status == 403) && may_log(gateway))
+        log_warn("admin_refused", log_text("request", request_id), log_int("status", status));
+}
+
 static void on_request(void *arg, struct httpd_exchange *exchange, const struct http_request *request)
 {
     const struct lane *lane = lane_at_path(request->path);
@@ -160,7 +174,9 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
     struct moment moment = sample();
     char digits[RENDER_ID_BYTES];
 
-    if (!lane && !route) {
+    if (admin_call_is(request->path)) {
+        administrate(gateway, exchange, request);
+    } else if (!lane && !route) {
         route_refuse(exchange, 404, "No such path; / lists those that there are",
                      proxy_draw_id(gateway->proxy, digits));
     } else if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
@@ -181,6 +197,7 @@ static void on_gone(void *arg, struct httpd_exchange *exchange)
     struct gateway *gateway = arg;
     struct moment moment = sample();
 
+    admin_gone(gateway->admin, exchange);
     proxy_gone(gateway->proxy, exchange, &moment);
 }
 
@@ -216,6 +233,7 @@ static void on_up(void *arg, uint64_t peer, struct text role)
     log_info("scheduler_up", log_hex("epoch", peer));
     link_changed(gateway, true, moment.now_us);
     proxy_up(gateway->proxy, gateway->link, peer, &moment);
+    admin_up(gateway->admin, gateway->link, peer);
 }
 
 static void on_down(void *arg, uint64_t peer, const char *why)
@@ -225,6 +243,7 @@ static void on_down(void *arg, uint64_t peer, const char *why)
     log_warn("scheduler_down", log_hex("epoch", peer), log_str("why", why));
     link_changed(gateway, false, clock_now_us());
     proxy_down(gateway->proxy);
+    admin_down(gateway->admin);
 }
 
 static void on_message(void *arg, uint64_t peer, const struct message *message, struct bus_body *body)
@@ -235,6 +254,10 @@ static void on_message(void *arg, uint64_t peer, const struct message *message, 
     (void)peer;
     if (message->type == MESSAGE_TYPE_state) {
         health_lane_update(&gateway->health, &message->state);
+        return;
+    }
+    if (message->type == MESSAGE_TYPE_control_result || message->type == MESSAGE_TYPE_answer) {
+        admin_message(gateway->admin, message, body);
         return;
     }
     moment = sample();
@@ -363,7 +386,8 @@ static int open_proxy(struct gateway *gateway)
     gateway->cache = cache_open(config->cache_dir);
     setup.desk.cache = gateway->cache;
     gateway->proxy = gateway->cache ? proxy_new(&setup) : NULL;
-    return gateway->proxy ? 0 : -1;
+    gateway->admin = admin_new(loop_base(gateway->loop), config->admin_token);
+    return gateway->proxy && gateway->admin ? 0 : -1;
 }
 
 static int open_httpd(struct gateway *gateway)
@@ -464,6 +488,7 @@ void gateway_free(struct gateway *gateway)
         return;
     httpd_free(gateway->httpd);
     proxy_free(gateway->proxy);
+    admin_free(gateway->admin);
     feed_done(&gateway->feed);
     event_publisher_free(gateway->events);
     bus_free(gateway->bus);

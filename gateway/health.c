@@ -36,6 +36,8 @@ static void check_lane(struct list *list, const struct lane *lane, const struct 
     add(list, "breaker", lane, closed ? HEALTH_OK : HEALTH_DEGRADED, "calls to the provider are suspended");
     add(list, "hold", lane, state->hold_us > 0 ? HEALTH_DEGRADED : HEALTH_OK,
         "the provider has asked to wait");
+    add(list, "pause", lane, state->paused ? HEALTH_DEGRADED : HEALTH_OK,
+        "paused by an operator: nothing is sent until POST /admin/resume");
 }
 
 void health_lane_update(struct health_facts *facts, const struct message_state *state)
@@ -48,6 +50,7 @@ void health_lane_update(struct health_facts *facts, const struct message_state *
     into = &facts->lanes[lane_place(lane)];
     *into = (struct lane_state){.known = true,
                                 .fetcher = state->fetcher == 1,
+                                .paused = state->paused == 1,
                                 .stuck_us = state->stuck_us,
                                 .hold_us = state->hold_us,
                                 .queue = state->queue,

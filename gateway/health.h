@@ -2,7 +2,7 @@
  *
  * Unavailable (not ready): draining; the scheduler away for more than 5 s; dispatch stuck for 10 s with work
  * waiting. Degraded (still ready): the scheduler away for less; no fetcher; the breaker not closed; a hold;
- * no metrics. Whether the process lives is told by its answering at all. */
+ * paused by an operator; no metrics. Whether the process lives is told by its answering at all. */
 #ifndef SLUICE_HEALTH_H
 #define SLUICE_HEALTH_H
 
@@ -13,14 +13,14 @@
 
 #define HEALTH_AWAY_US    5000000
 #define HEALTH_STUCK_US   10000000
-#define HEALTH_CHECKS_MAX (3 + 4 * LANE_COUNT)
+#define HEALTH_CHECKS_MAX (3 + 5 * LANE_COUNT)
 
 #define HEALTH_BREAKER_BYTES 16
 
 /* What the scheduler last said about a lane. */
 struct lane_state {
     bool known;
-    bool fetcher;
+    bool fetcher, paused;
     int64_t stuck_us, hold_us;
     uint64_t queue, failures, fail_max;
     char breaker[HEALTH_BREAKER_BYTES]; /* closed, open, half_open */

@@ -15,6 +15,8 @@ struct status_problem {
 
 static const struct status_problem status_problems[] = {
     {400, "bad_request", "The request is malformed"},
+    {401, "unauthorized", "This needs a token"},
+    {403, "forbidden", "This caller may not do this"},
     {404, "not_found", "There is nothing here"},
     {405, "method_not_allowed", "This method is not allowed here"},
     {408, "request_timeout", "The request did not come in time"},

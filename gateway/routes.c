@@ -204,6 +204,7 @@ static void show_index(const struct route_view *view, struct route_page *page)
         put_string(&json, lanes[i].path, "the provider's answer");
     for (size_t i = 0; i < ROUTE_COUNT; i++)
         put_string(&json, routes[i].path, routes[i].help);
+    put_string(&json, "/admin/", "orders of operators (gateway/README.md)");
     json_end_object(&json);
     json_end_object(&json);
     finish(page, 200, &json);

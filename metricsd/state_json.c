@@ -63,6 +63,7 @@ static void put_event(struct json *json, const struct store_event *event)
     put_text(json, "lane", event->lane);
     put_text(json, "request", event->request);
     put_text(json, "reason", event->reason);
+    put_text(json, "note", event->note);
     if (event->attempt) {
         json_key(json, "attempt");
         json_uint(json, event->attempt);

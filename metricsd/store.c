@@ -243,6 +243,7 @@ static void keep_event(struct store *store, const struct store_process *process,
     kept->lane = keep(kept, &used, event->lane);
     kept->request = keep(kept, &used, event->request);
     kept->reason = keep(kept, &used, event->reason);
+    kept->note = keep(kept, &used, event->note);
 }
 
 int store_add_event(struct store *store, int64_t now_us, uint64_t epoch, const struct message_event *event)

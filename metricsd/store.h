@@ -38,8 +38,8 @@ struct store_event {
     uint64_t epoch, seq, attempt; /* attempt 0: none */
     int64_t at_us, value;
     char name[MESSAGE_LABEL_BYTES + 1];
-    struct text lane, request, reason; /* empty: none; they borrow from the store */
-    char texts[2 * MESSAGE_LABEL_BYTES + MESSAGE_ID_BYTES];
+    struct text lane, request, reason, note; /* empty: none; they borrow from the store */
+    char texts[2 * MESSAGE_LABEL_BYTES + MESSAGE_ID_BYTES + MESSAGE_NOTE_BYTES];
 };
 
 struct store_counts {

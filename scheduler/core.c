@@ -425,5 +425,6 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
         .window_us = core->config.limiter.window_us,
         .interval_us = core_interval_us(core),
         .unexpected_total = core->limiter.unexpected_total,
+        .paused = core->paused,
     };
 }

@@ -71,6 +71,13 @@ struct core_outcome {
     int64_t hold_us;           /* what the provider says about waiting, from first_us on; 0 nothing */
 };
 
+/* One who waits in the queue. */
+struct core_entry {
+    const struct waiter *waiter; /* borrowed until the core is called again */
+    unsigned position;           /* of its job, 1 is next */
+    int64_t eta_us;              /* -1 while paused: who knows */
+};
+
 enum core_breaker { CORE_BREAKER_CLOSED, CORE_BREAKER_OPEN, CORE_BREAKER_HALF_OPEN };
 
 struct core_view {
@@ -83,6 +90,7 @@ struct core_view {
     int64_t window_us;   /* T in force */
     int64_t interval_us; /* measured between slots while work waited */
     uint64_t unexpected_total;
+    bool paused;
 };
 
 /* What survives a restart. */
@@ -156,8 +164,19 @@ void core_hold(struct core *core, int64_t until_us, int64_t now_us);
 bool core_outcome_holds(const struct core *core, const struct core_outcome *outcome);
 /* No more grants (drain); flights go on. */
 void core_stop(struct core *core);
-void core_pause(struct core *core, bool paused);
-void core_policy(struct core *core, const struct queue_policy *policy);
+
+/* What an operator may order (core_control.c). */
+/* Paused: no more grants, and those that are not sent yet are recalled; arrivals wait. */
+void core_pause(struct core *core, bool paused, int64_t now_us);
+void core_policy(struct core *core, const struct queue_policy *policy); /* nobody loses its place in line */
+/* Another T: what is sent already keeps the longer one of the two. */
+void core_rate(struct core *core, int64_t window_us, int64_t now_us);
+/* Dismisses that one, queued or in flight: core_expire() gives it. False when it is not here (any more). */
+bool core_remove(struct core *core, struct waiter_id id);
+/* Fills in up to `most` of those in the queue, in order, beginning behind `after` (NULL: at the head). Gives
+ * their number; -ENOENT when `after` is not in the queue. */
+int core_list(const struct core *core, const struct waiter_id *after, int64_t now_us,
+              struct core_entry *entries, unsigned most);
 
 /* When to call core_next() and core_expire() again; CORE_NEVER: after the next input. */
 int64_t core_next_wakeup(const struct core *core, int64_t now_us);

@@ -298,12 +298,7 @@ void core_hold(struct core *core, int64_t until_us, int64_t now_us)
     limiter_hold(&core->limiter, until_us, now_us);
     if (core->limiter.hold_us <= now_us)
         return;
-    for (unsigned i = 0; i < core->flights.count; i++) {
-        struct flight *flight = &core->flights.table[i];
-
-        if (flight->job && flight->sent_us == 0)
-            flight->recalled = true;
-    }
+    core_recall_unsent(core);
     /* After it they are served in order: who would have to wait too long even then need not wait for its end.
      */
     core_sweep(core, core->limiter.hold_us, burst * core_interval_us(core) - core_slip_us(core, burst),
@@ -315,14 +310,14 @@ void core_stop(struct core *core)
     core->stopped = true;
 }
 
-void core_pause(struct core *core, bool paused)
+void core_recall_unsent(struct core *core)
 {
-    core->paused = paused;
-}
+    for (unsigned i = 0; i < core->flights.count; i++) {
+        struct flight *flight = &core->flights.table[i];
 
-void core_policy(struct core *core, const struct queue_policy *policy)
-{
-    queue_switch(&core->queue, policy);
+        if (flight->job && flight->sent_us == 0)
+            flight->recalled = true;
+    }
 }
 
 static int64_t earlier(int64_t a_us, int64_t b_us)

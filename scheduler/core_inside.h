@@ -43,6 +43,8 @@ bool core_dismiss_of(struct core *core, struct job *job, int64_t until_us, enum 
 /* The same for every job in the queue, that time being step_us later from burst to burst. */
 void core_sweep(struct core *core, int64_t until_us, int64_t step_us, enum reason reason,
                 int64_t retry_after_us);
+/* Grants that are not sent yet are to come back. */
+void core_recall_unsent(struct core *core);
 
 /* core_eta.c */
 /* Expected between two slots while work waits: measured, and little by little rather that than computed. */

@@ -201,6 +201,7 @@ static void fetcher_down(void *arg, uint64_t peer, const char *why)
     scheduler->fetcher = 0;
     for (size_t i = 0; i < LANES; i++)
         core_fetcher_lost(scheduler->lanes[i].core, clock_now_us());
+    controls_fetcher_lost(scheduler);
     scheduler_report(scheduler, LOG_WARN, "fetcher_lost", &(struct decision){.lane = NULL});
     gateways_tell(scheduler);
     scheduler_pump_soon(scheduler);
@@ -221,6 +222,8 @@ static void fetcher_message(void *arg, uint64_t peer, const struct message *mess
         on_fetched(scheduler, &message->fetched, body, now_us);
     else if (message->type == MESSAGE_TYPE_breaker)
         on_breaker(scheduler, &message->breaker, now_us);
+    else if (message->type == MESSAGE_TYPE_control_result)
+        controls_result(scheduler, &message->control_result);
     else
         log_warn("unexpected_message", log_hex("fetcher", peer), log_int("type", (int64_t)message->type));
     scheduler_pump_soon(scheduler);

@@ -137,7 +137,7 @@ static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struc
     struct core_verdict verdict = {.answer = CORE_REFUSED, .reason = REASON_INTERNAL};
 
     scheduler_count(scheduler, METRIC_SCHEDULER_SUBMITTED);
-    request.mine = ticket_new(submit->request);
+    request.mine = ticket_new(submit->request, submit->client);
     request.payload = bus_body_keep(body);
     /* What is submitted again has been counted by the scheduler before this one. */
     if (lane && !submit->again && shadow_arrive(&lane->shadow, submit->client, request.arrival_us))
@@ -209,6 +209,10 @@ static void gateway_message(void *arg, uint64_t peer, const struct message *mess
         on_submit(scheduler, peer, &message->submit, body, now_us);
     else if (message->type == MESSAGE_TYPE_cancel)
         on_cancel(scheduler, peer, message->cancel.id, now_us);
+    else if (message->type == MESSAGE_TYPE_control)
+        controls_order(scheduler, peer, &message->control, now_us);
+    else if (message->type == MESSAGE_TYPE_query)
+        controls_ask(scheduler, peer, &message->query, now_us);
     else
         log_warn("unexpected_message", log_hex("gateway", peer), log_int("type", (int64_t)message->type));
 }

@@ -114,22 +114,31 @@ unsigned lane_index_of(uint64_t attempt)
     return (unsigned)(attempt >> LANE_ATTEMPT_BITS) & ((1U << LANE_BITS) - 1);
 }
 
-struct ticket *ticket_new(struct text request)
+struct ticket *ticket_new(struct text request, struct text client)
 {
     size_t bytes = request.bytes < MESSAGE_ID_BYTES ? request.bytes : MESSAGE_ID_BYTES;
-    struct ticket *ticket = malloc(sizeof(*ticket) + bytes);
+    size_t client_bytes = client.bytes < MESSAGE_LABEL_BYTES ? client.bytes : MESSAGE_LABEL_BYTES;
+    struct ticket *ticket = malloc(sizeof(*ticket) + bytes + client_bytes);
 
     if (!ticket)
         return NULL;
     ticket->bytes = (uint8_t)bytes;
     if (bytes > 0)
         memcpy(ticket->request, request.at, bytes);
+    ticket->client_bytes = (uint8_t)client_bytes;
+    if (client_bytes > 0)
+        memcpy(ticket->request + bytes, client.at, client_bytes);
     return ticket;
 }
 
 struct text ticket_text(const struct ticket *ticket)
 {
     return (struct text){.at = ticket->request, .bytes = ticket->bytes};
+}
+
+struct text ticket_client(const struct ticket *ticket)
+{
+    return (struct text){.at = ticket->request + ticket->bytes, .bytes = ticket->client_bytes};
 }
 
 static int64_t left_us(int64_t until_us, int64_t now_us)
@@ -154,7 +163,25 @@ void lane_state(const struct lane *lane, int64_t now_us, struct message *message
                                           .breaker = text_of(lane->breaker),
                                           .failures = lane->breaker_failures,
                                           .fail_max = lane->breaker_fail_max,
-                                          .breaker_us = left_us(lane->breaker_retry_at_us, now_us)}};
+                                          .breaker_us = left_us(lane->breaker_retry_at_us, now_us),
+                                          .paused = view.paused,
+                                          .window_us = view.window_us}};
+}
+
+/* A policy without a row in the table of metrics shows in none. */
+static void policy_gauges(const struct lane *lane, struct metrics *metrics)
+{
+    const struct queue_policy *policy;
+
+    for (unsigned i = 0; (policy = queue_policy_at(i)); i++) {
+        char key[MESSAGE_LABEL_BYTES];
+        enum metric metric;
+
+        snprintf(key, sizeof(key), "policy{policy=\"%s\"}", policy->name);
+        metric = metric_find(text_of("scheduler"), text_of(key));
+        if (metric != METRIC_COUNT)
+            metric_set(metrics, metric, policy == lane->policy);
+    }
 }
 
 void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metrics)
@@ -170,6 +197,8 @@ void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metric
     metric_set(metrics, METRIC_SCHEDULER_HOLD, view.hold_us);
     metric_set(metrics, METRIC_SCHEDULER_NEXT, view.next_us);
     metric_add(metrics, METRIC_SCHEDULER_STATE_DEGRADED, lane->state_error < 0);
+    metric_set(metrics, METRIC_SCHEDULER_PAUSED, view.paused);
+    policy_gauges(lane, metrics);
 }
 
 bool lane_breaker(struct lane *lane, const struct message_breaker *breaker, int64_t now_us)

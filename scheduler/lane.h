@@ -28,10 +28,11 @@ struct lane {
     int state_error;         /* of the last write; 0: what is known is in the file */
 };
 
-/* What waits behind core's `mine`: the request's name in logs, events and upstream. */
+/* What waits behind core's `mine`: the request's name in logs, events and upstream, and its client's, masked.
+ */
 struct ticket {
-    uint8_t bytes;
-    char request[];
+    uint8_t bytes, client_bytes;
+    char request[]; /* and the client behind it */
 };
 
 /* Goes on from what STATE_DIR holds. 0 or -ENOMEM. Hooks free payloads (struct bus_body) and tickets. */
@@ -46,8 +47,9 @@ int lane_save(struct lane *lane, bool again, int64_t now_us);
 unsigned lane_index_of(uint64_t attempt);
 
 /* NULL when out of memory. */
-struct ticket *ticket_new(struct text request);
+struct ticket *ticket_new(struct text request, struct text client);
 struct text ticket_text(const struct ticket *ticket);
+struct text ticket_client(const struct ticket *ticket);
 
 /* The message borrows from the lane. */
 void lane_state(const struct lane *lane, int64_t now_us, struct message *message);

@@ -84,11 +84,11 @@ static int64_t release_unanswered(const struct limiter *limiter, const struct pe
     int64_t release_us, ceiling;
 
     if (limiter->config.mode == LIMITER_FIXED)
-        return permit->sent_us + limiter_span_us(limiter);
+        return permit->sent_us + limiter_span_us(limiter) + permit->extra_us;
     ceiling = ceiling_us(limiter);
     if (ceiling == LIMITER_NEVER)
         return LIMITER_NEVER;
-    release_us = permit->sent_us + limiter_g_us(limiter) + limiter_span_us(limiter);
+    release_us = permit->sent_us + limiter_g_us(limiter) + limiter_span_us(limiter) + permit->extra_us;
     if (release_us > permit->sent_us + ceiling || at_us > permit->sent_us + ceiling)
         return LIMITER_NEVER;
     return release_us;
@@ -103,7 +103,7 @@ static int64_t release(const struct limiter *limiter, const struct permit *permi
         return release_unanswered(limiter, permit, at_us);
     case PERMIT_BOUND:
     default:
-        return permit->bound_us + limiter_span_us(limiter);
+        return permit->bound_us + limiter_span_us(limiter) + permit->extra_us;
     }
 }
 
@@ -118,7 +118,7 @@ static int64_t release_forecast(const struct limiter *limiter, const struct perm
     answer_us = (permit->state == PERMIT_SENT ? permit->sent_us : at_us) + limiter->roundtrip.mean_us;
     if (answer_us < at_us)
         answer_us = at_us + (at_us - answer_us);
-    return answer_us - limiter_d_us(limiter) + limiter_span_us(limiter);
+    return answer_us - limiter_d_us(limiter) + limiter_span_us(limiter) + permit->extra_us;
 }
 
 /* The N latest releases decide: with the N-th of them one permit is free, with the next one two. */
@@ -198,6 +198,23 @@ static void prune(struct limiter *limiter, int64_t now_us)
         if (permit->state == PERMIT_BOUND && release(limiter, permit, now_us) <= now_us)
             permit_drop(limiter, permit);
     }
+}
+
+void limiter_rate(struct limiter *limiter, int64_t window_us, int64_t now_us)
+{
+    int64_t before_us = limiter_span_us(limiter), shorter_us;
+
+    limiter->config.window_us = window_us;
+    shorter_us = before_us - limiter_span_us(limiter);
+    for (unsigned i = 0; i < limiter->permit_count; i++) {
+        int64_t *extra_us = &limiter->permits[i].extra_us;
+
+        *extra_us = *extra_us + shorter_us > 0 ? *extra_us + shorter_us : 0;
+    }
+    /* Permits that were released under a shorter window may be forgotten, and would count under this one. */
+    while (shorter_us < 0 && limiter->permit_count < limiter->config.burst)
+        limiter->permits[limiter->permit_count++] =
+            (struct permit){.state = PERMIT_BOUND, .bound_us = now_us};
 }
 
 int limiter_grant(struct limiter *limiter, uint64_t attempt, int64_t now_us)
@@ -306,7 +323,7 @@ void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limi
     for (unsigned i = 0; i < limiter->permit_count; i++) {
         const struct permit *permit = &limiter->permits[i];
         bool bound = permit->state == PERMIT_BOUND;
-        int64_t at_us = bound ? permit->bound_us : permit->sent_us;
+        int64_t at_us = (bound ? permit->bound_us : permit->sent_us) + permit->extra_us;
 
         if (bound && release(limiter, permit, now_us) <= now_us)
             continue;

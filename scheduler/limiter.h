@@ -39,6 +39,7 @@ struct permit {
     enum permit_state state;
     int64_t sent_us;  /* PERMIT_SENT */
     int64_t bound_us; /* PERMIT_BOUND: u */
+    int64_t extra_us; /* granted under a longer window than today's: longer by so much */
 };
 
 struct limiter {
@@ -68,6 +69,9 @@ const char *limiter_mode_name(enum limiter_mode mode);
 
 /* Without knowledge of what went before: N requests were sent just now. */
 void limiter_init(struct limiter *limiter, const struct limiter_config *config, int64_t now_us);
+
+/* Another T from now on. What is sent already keeps the longer one of the old and the new. */
+void limiter_rate(struct limiter *limiter, int64_t window_us, int64_t now_us);
 
 /* The earliest time, from now on, at which a send is allowed; LIMITER_NEVER while that awaits an answer. */
 int64_t limiter_next_us(const struct limiter *limiter, int64_t now_us);

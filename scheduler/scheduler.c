@@ -150,6 +150,7 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
         lane_gauges(&scheduler->lanes[i], clock_now_us(), &scheduler->metrics);
     }
     event_totals(scheduler->events, &scheduler->metrics);
+    controls_tick(scheduler, clock_now_us());
     gateways_tell(scheduler);
 }
 

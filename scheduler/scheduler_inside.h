@@ -5,6 +5,7 @@
 
 #include "common/bus.h"
 #include "common/event.h"
+#include "scheduler/controls.h"
 #include "scheduler/lane.h"
 #include "scheduler/scheduler.h"
 
@@ -25,6 +26,7 @@ struct scheduler {
     unsigned gateway_count;
     uint64_t gateway_epochs[GATEWAYS_MAX];
     bool draining;
+    struct controls controls;
 };
 
 /* What a decision is about; empty members are left out of line and event. */

@@ -13,6 +13,7 @@
  *   F1 S1 N1   attempt 1 ends as failure, success, neutral     +30   30 seconds pass
  *   a1 / r1    attempt 1 asks: it is admitted / refused        w1    attempt 1 is written
  *   t          a tick                                          c h o the state now is closed, half-open, open
+ *   T60 R      an operator trips it for 60 s, resets it
  *   =2         so many failures in a row are counted           @30   a probe may pass at that time */
 static const struct {
     const char *name, *story;
@@ -40,6 +41,11 @@ static const struct {
     {"nor a half-open one", "F1 F2 F3 +30 a9 h F4 h S5 h =3"},
     {"another attempt's send does not prolong the lease", "F1 F2 F3 +30 a4 +9 w5 +2 t o"},
     {"a send while closed is nothing", "w1 c S1 c"},
+    {"tripped, it holds whatever comes in", "T60 o @60 r1 S2 F3 o @60 +59 r4 +1 a5 h S5 c"},
+    {"tripped while a probe is out", "F1 F2 F3 +30 a4 h T60 o @90 S4 o F4 o @90"},
+    {"tripped again, the last word counts", "T60 T5 o @5 T60 @60"},
+    {"reset from any state, nothing is remembered",
+     "R c F1 F2 R =0 F3 F4 F5 o R c =0 @0 T60 R c a1 T9 +9 a2 h R c"},
     {"a tick while open or closed is nothing", "t c F1 F2 F3 +99 t o @30"},
 };
 
@@ -54,6 +60,12 @@ static void act(struct breaker *breaker, const char *word, int64_t *now_us)
     switch (word[0]) {
     case 'F':
         breaker_ended(breaker, attempt, BREAKER_FAILURE, REASON_UPSTREAM_TIMEOUT, *now_us);
+        break;
+    case 'T':
+        breaker_trip(breaker, number * 1000000, *now_us);
+        break;
+    case 'R':
+        breaker_reset(breaker);
         break;
     case 'S':
         breaker_ended(breaker, attempt, BREAKER_SUCCESS, REASON_NONE, *now_us);

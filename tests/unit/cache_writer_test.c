@@ -147,6 +147,26 @@ static void what_is_stored_is_found(void **state)
     cache_writer_close(writer);
 }
 
+static void a_purge_leaves_nothing(void **state)
+{
+    struct cache_writer *writer = open_writer(MIB);
+    uint64_t removed = 99;
+
+    (void)state;
+    assert_int_equal(cache_writer_purge(writer, &removed), 0);
+    assert_int_equal(removed, 0);
+    for (unsigned i = 1; i <= 5; i++)
+        assert_int_equal(store(writer, i, 100, 60, 0), 0);
+    assert_int_equal(cache_writer_purge(writer, &removed), 0);
+    assert_int_equal(removed, 5);
+    assert_int_equal(cache_writer_stats(writer)->entries, 0);
+    for (unsigned i = 1; i <= 5; i++)
+        assert_false(has(writer, i, 100));
+    assert_int_equal(store(writer, 1, 10, 60, 0), 0);
+    assert_true(has(writer, 1, 10));
+    cache_writer_close(writer);
+}
+
 static void files_are_private(void **state)
 {
     static const char *const names[] = {"answers.mdb", "answers.mdb-lock", "answers.stamp", "writer.lock"};
@@ -543,6 +563,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_stored_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_purge_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_are_private, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_expired_leave, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stores_sweep_too, set_up, tear_down),

@@ -245,12 +245,15 @@ static void stands_still_when_told(void **state)
 
     (void)state;
     submit(&stage, 1, 'a');
-    core_pause(stage.core, true);
+    core_pause(stage.core, true, stage.now_us);
     assert_true(grants_nothing(&stage));
     stage.now_us += 20 * T;
     core_look(stage.core, stage.now_us, &view);
     assert_int_equal(view.stuck_us, 0); /* that is wanted */
-    core_pause(stage.core, false);
+    core_pause(stage.core, false, stage.now_us);
+    core_look(stage.core, stage.now_us, &view);
+    assert_int_equal(view.stuck_us, 0); /* it counts from now on */
+    stage.now_us += 20 * T;
     core_look(stage.core, stage.now_us, &view);
     assert_true(view.stuck_us > 15 * T);
     core_policy(stage.core, &queue_policy_priority);

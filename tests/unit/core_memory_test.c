@@ -145,13 +145,13 @@ static void holds_and_pauses_go_on(void **state)
 
     (void)state;
     core_hold(stage.core, hold_us, stage.now_us);
-    core_pause(stage.core, true);
+    core_pause(stage.core, true, stage.now_us);
     next = next_epoch(&stage, T);
     ready(&next, 0, 0, 0);
     submit(&next, 1, 'a');
     next.now_us = hold_us + 31 * T * 500 / 1000000;
     assert_true(grants_nothing(&next));
-    core_pause(next.core, false);
+    core_pause(next.core, false, next.now_us);
     assert_false(grants_nothing(&next));
     core_free(next.core);
 }

@@ -48,6 +48,7 @@ static const struct {
      HEALTH_DEGRADED,
      "breaker"},
     {"a hold", {GOOD, .lanes = {{GOOD_LANE, .hold_us = 1}}}, HEALTH_DEGRADED, "hold"},
+    {"an operator has paused it", {GOOD, .lanes = {{GOOD_LANE, .paused = true}}}, HEALTH_DEGRADED, "pause"},
     {"no metricsd", {.scheduler_up = true, .lanes = {{GOOD_LANE}}}, HEALTH_DEGRADED, "metrics"},
     {"the worst counts",
      {GOOD, .draining = true, .lanes = {{GOOD_LANE, .hold_us = 1}}},
@@ -82,6 +83,7 @@ static void test_state_messages(void **state)
                                  .fetcher = 1,
                                  .stuck_us = 5,
                                  .hold_us = 6,
+                                 .paused = 1,
                                  .breaker = text_of("half_open"),
                                  .failures = 2,
                                  .fail_max = 3};
@@ -93,6 +95,7 @@ static void test_state_messages(void **state)
     assert_string_equal(facts.lanes[0].breaker, "half_open");
     assert_int_equal(facts.lanes[0].stuck_us, 5);
     assert_int_equal(facts.lanes[0].hold_us, 6);
+    assert_true(facts.lanes[0].paused);
     assert_int_equal(facts.lanes[0].failures, 2);
     assert_int_equal(facts.lanes[0].fail_max, 3);
 

@@ -251,6 +251,10 @@ static void print_tables(FILE *out)
 #define OUTCOME(number, name, help) fprintf(out, "| %d | %s | %s |\n", number, #name, help);
     FETCH_OUTCOMES(OUTCOME)
 #undef OUTCOME
+    fputs("\n### Orders of `control`\n\n| order | name | meaning |\n|---|---|---|\n", out);
+#define ORDER(number, id, name, help) fprintf(out, "| %d | %s | %s |\n", number, name, help);
+    CONTROL_ORDERS(ORDER)
+#undef ORDER
 }
 
 /* The document, borrowed till the next call. */

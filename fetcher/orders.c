@@ -1,0 +1,36 @@
+/* orders.c - what operators order by way of the scheduler, which audits it: breaker and cache are ours. */
+#include "common/log.h"
+#include "fetcher/fetcher_inside.h"
+
+#define ORDERS_TRIP_MAX_US (86400 * US_PER_SECOND)
+
+static const char *purge(struct fetcher *fetcher, int64_t *count)
+{
+    uint64_t removed = 0;
+    int rc = cache_writer_purge(fetcher->cache, &removed);
+
+    *count = (int64_t)removed;
+    if (rc < 0)
+        log_warn("not_purged", log_str("why", strerror(-rc)));
+    return rc < 0 ? "failed" : "done";
+}
+
+void orders_obey(struct fetcher *fetcher, const struct message_control *control)
+{
+    struct breaker *breaker = &fetcher->lane.breaker;
+    struct message message = {.type = MESSAGE_TYPE_control_result};
+    const char *outcome = "done";
+
+    if (control->order == CONTROL_TRIP && control->span_us > 0 && control->span_us <= ORDERS_TRIP_MAX_US)
+        breaker_trip(breaker, control->span_us, clock_now_us());
+    else if (control->order == CONTROL_RESET)
+        breaker_reset(breaker);
+    else if (control->order == CONTROL_PURGE)
+        outcome = purge(fetcher, &message.control_result.count);
+    else
+        outcome = "unknown";
+    fetcher_tell_breaker(fetcher, &fetcher->lane); /* first: who reads the answer finds the breaker moved */
+    message.control_result.id = control->id;
+    message.control_result.outcome = text_of(outcome);
+    outbox_send(&fetcher->outbox, &message, NULL);
+}

@@ -1,0 +1,31 @@
+/* admin.h - /admin: operators' orders and questions on their way to the scheduler and back. Each call is
+ * answered once: at once when it is refused or the scheduler is away, else with the scheduler's word, or
+ * after 5 s without one. Writes no log: the scheduler audits what is obeyed. */
+#ifndef SLUICE_ADMIN_H
+#define SLUICE_ADMIN_H
+
+#include "common/bus.h"
+#include "common/httpd.h"
+
+#define ADMIN_CALLS_MAX   32
+#define ADMIN_PATIENCE_US 5000000
+
+struct admin;
+
+/* token "": only this host may ask. NULL when out of memory. */
+struct admin *admin_new(struct event_base *base, const char *token);
+void admin_free(struct admin *admin); /* takes NULL; forgets who waits, without an answer */
+
+/* A request of a path of /admin (admin_call_is()). Gives the status of a refusal, 0 when the scheduler is
+ * asked. */
+int admin_request(struct admin *admin, struct httpd_exchange *exchange, const struct http_request *request,
+                  struct text request_id);
+/* Its client has left: what was ordered stays ordered. */
+void admin_gone(struct admin *admin, const struct httpd_exchange *exchange);
+
+/* What the link to the scheduler says. */
+void admin_up(struct admin *admin, struct bus_socket *link, uint64_t peer);
+void admin_down(struct admin *admin);
+void admin_message(struct admin *admin, const struct message *message, struct bus_body *body);
+
+#endif

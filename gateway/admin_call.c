@@ -1,0 +1,367 @@
+/* admin_call.c - see admin_call.h. json-c reads the JSON; what it lets pass is checked here. */
+#include "gateway/admin_call.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "gateway/params.h"
+
+#define PREFIX         "/admin"
+#define QUEUE_PREFIX   "/admin/queue/"
+#define JSON_DEPTH     4
+#define US             1000000.0
+#define SECONDS_MIN    0.001
+#define SECONDS_MAX    86400
+#define TRIP_SECONDS   600
+#define LIMIT_FALLBACK 50
+#define QUERY_BYTES    512
+
+enum member_type { MEMBER_TEXT, MEMBER_SECONDS };
+
+struct member {
+    const char *name;
+    enum member_type type;
+    bool required;
+    bool given;
+    char text[MESSAGE_LABEL_BYTES + 1];
+    double number;
+};
+
+struct route {
+    const char *path; /* ends in '/': one more part follows */
+    enum http_method method;
+    /* 0, or -EINVAL with the detail, or -ENOENT. */
+    int (*read)(const struct http_request *request, struct admin_call *call);
+};
+
+static int refuse(struct admin_call *call, const char *what, const char *why)
+{
+    snprintf(call->detail, sizeof(call->detail), "%.48s: %s", what, why);
+    return -EINVAL;
+}
+
+/* JSON */
+
+/* json-c keeps the last of several members of one name. As no value here holds a colon outside of a string,
+ * there are as many colons as members came. */
+static unsigned count_members(struct text body)
+{
+    unsigned count = 0;
+    bool quoted = false;
+
+    for (size_t i = 0; i < body.bytes; i++) {
+        if (quoted && body.at[i] == '\\')
+            i++;
+        else if (body.at[i] == '"')
+            quoted = !quoted;
+        else
+            count += !quoted && body.at[i] == ':';
+    }
+    return count;
+}
+
+/* The object, to be put; NULL: the body is none. */
+static json_object *parse(struct text body)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
+    json_object *object = NULL;
+    size_t end;
+
+    if (!tokener || memchr(body.at, '\0', body.bytes)) {
+        json_tokener_free(tokener);
+        return NULL;
+    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    object = json_tokener_parse_ex(tokener, body.at, (int)body.bytes);
+    end = json_tokener_get_parse_end(tokener);
+    while (end < body.bytes && strchr(" \t\r\n", body.at[end]))
+        end++;
+    if (json_tokener_get_error(tokener) != json_tokener_success || end < body.bytes ||
+        !json_object_is_type(object, json_type_object)) {
+        json_object_put(object);
+        object = NULL;
+    }
+    json_tokener_free(tokener);
+    return object;
+}
+
+static int read_text(struct admin_call *call, struct member *member, json_object *value)
+{
+    int bytes = json_object_get_string_len(value);
+
+    if (!json_object_is_type(value, json_type_string))
+        return refuse(call, member->name, "must be a string");
+    if (bytes < 1 || bytes > MESSAGE_LABEL_BYTES || strlen(json_object_get_string(value)) != (size_t)bytes)
+        return refuse(call, member->name, "must have 1 to 48 characters");
+    memcpy(member->text, json_object_get_string(value), (size_t)bytes + 1);
+    return 0;
+}
+
+static int read_member(struct admin_call *call, struct member *members, unsigned count, const char *name,
+                       json_object *value)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct member *member = &members[i];
+
+        if (strcmp(member->name, name) != 0)
+            continue;
+        member->given = true;
+        if (member->type == MEMBER_TEXT)
+            return read_text(call, member, value);
+        if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double))
+            return refuse(call, name, "must be a number");
+        member->number = json_object_get_double(value);
+        if (!(member->number >= SECONDS_MIN && member->number <= SECONDS_MAX)) /* nor NaN */
+            return refuse(call, name, "must be from 0.001 to 86400");
+        return 0;
+    }
+    return refuse(call, name, "no such member");
+}
+
+static int read_members(struct admin_call *call, json_object *object, struct member *members, unsigned count)
+{
+    struct json_object_iterator at = json_object_iter_begin(object), end = json_object_iter_end(object);
+    int rc = 0;
+
+    for (; rc == 0 && !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+        rc = read_member(call, members, count, json_object_iter_peek_name(&at),
+                         json_object_iter_peek_value(&at));
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        if (members[i].required && !members[i].given)
+            rc = refuse(call, members[i].name, "is missing");
+    }
+    return rc;
+}
+
+/* Fills in the members, which are all that may be there. */
+static int read_body(const struct http_request *request, struct admin_call *call, struct member *members,
+                     unsigned count)
+{
+    struct text body = request->body;
+    json_object *object;
+    int rc;
+
+    if (body.bytes == 0)
+        body = text_of("{}");
+    object = parse(body);
+    if (!object)
+        return refuse(call, "body", "must be one JSON object");
+    rc = read_members(call, object, members, count);
+    if (rc == 0 && count_members(body) != (unsigned)json_object_object_length(object))
+        rc = refuse(call, "body", "a member comes twice");
+    json_object_put(object);
+    return rc;
+}
+
+/* The routes' own readers */
+
+static void set_order(struct admin_call *call, enum control_order order)
+{
+    call->message.type = MESSAGE_TYPE_control;
+    call->message.control.order = order;
+    call->message.control.name = text_of("");
+}
+
+static void set_query(struct admin_call *call, const char *what)
+{
+    call->message.type = MESSAGE_TYPE_query;
+    call->message.query.what = text_of(what);
+}
+
+static int read_ask_policy(const struct http_request *request, struct admin_call *call)
+{
+    set_query(call, "controls");
+    return read_body(request, call, NULL, 0);
+}
+
+static int read_policy(const struct http_request *request, struct admin_call *call)
+{
+    struct member policy = {.name = "policy", .type = MEMBER_TEXT, .required = true};
+    int rc = read_body(request, call, &policy, 1);
+
+    set_order(call, CONTROL_POLICY);
+    memcpy(call->name, policy.text, sizeof(call->name));
+    call->message.control.name = text_of(call->name);
+    return rc;
+}
+
+static int read_pause(const struct http_request *request, struct admin_call *call)
+{
+    set_order(call, CONTROL_PAUSE);
+    return read_body(request, call, NULL, 0);
+}
+
+static int read_resume(const struct http_request *request, struct admin_call *call)
+{
+    set_order(call, CONTROL_RESUME);
+    return read_body(request, call, NULL, 0);
+}
+
+static int read_rate(const struct http_request *request, struct admin_call *call)
+{
+    struct member seconds = {.name = "seconds", .type = MEMBER_SECONDS, .required = true};
+    int rc = read_body(request, call, &seconds, 1);
+
+    set_order(call, CONTROL_RATE);
+    call->message.control.span_us = llround(seconds.number * US);
+    return rc;
+}
+
+static int read_breaker(const struct http_request *request, struct admin_call *call)
+{
+    struct member members[] = {{.name = "action", .type = MEMBER_TEXT, .required = true},
+                               {.name = "seconds", .type = MEMBER_SECONDS, .number = TRIP_SECONDS}};
+    int rc = read_body(request, call, members, 2);
+
+    if (rc < 0)
+        return rc;
+    if (strcmp(members[0].text, "trip") == 0) {
+        set_order(call, CONTROL_TRIP);
+        call->message.control.span_us = llround(members[1].number * US);
+        return 0;
+    }
+    set_order(call, CONTROL_RESET);
+    if (strcmp(members[0].text, "reset") != 0)
+        return refuse(call, "action", "must be \"trip\" or \"reset\"");
+    return members[1].given ? refuse(call, "seconds", "is only for \"trip\"") : 0;
+}
+
+static int read_purge(const struct http_request *request, struct admin_call *call)
+{
+    set_order(call, CONTROL_PURGE);
+    return read_body(request, call, NULL, 0);
+}
+
+static bool read_hex(const char *at, uint64_t *number)
+{
+    *number = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        bool digit = at[i] >= '0' && at[i] <= '9';
+
+        if (!digit && !(at[i] >= 'a' && at[i] <= 'f'))
+            return false;
+        *number = *number << 4 | (uint64_t)(digit ? at[i] - '0' : at[i] - 'a' + 10);
+    }
+    return true;
+}
+
+/* The name of a request that waits: its gateway's epoch and its number there. */
+static bool read_id(struct text id, uint64_t *gateway, uint64_t *submitted)
+{
+    return id.bytes == ADMIN_ID_BYTES && id.at[16] == '-' && read_hex(id.at, gateway) &&
+           read_hex(id.at + 17, submitted);
+}
+
+static int read_remove(const struct http_request *request, struct admin_call *call)
+{
+    size_t prefix = sizeof(QUEUE_PREFIX) - 1;
+    struct text id = {request->path.at + prefix, request->path.bytes - prefix};
+
+    set_order(call, CONTROL_REMOVE);
+    if (!read_id(id, &call->message.control.gateway, &call->message.control.submitted))
+        return -ENOENT;
+    return read_body(request, call, NULL, 0);
+}
+
+static bool read_limit(struct text value, uint64_t *limit)
+{
+    *limit = 0;
+    for (size_t i = 0; i < value.bytes && *limit <= QUERY_LIMIT_MAX; i++) {
+        if (value.at[i] < '0' || value.at[i] > '9')
+            return false;
+        *limit = *limit * 10 + (uint64_t)(value.at[i] - '0');
+    }
+    return value.bytes > 0 && *limit >= 1 && *limit <= QUERY_LIMIT_MAX;
+}
+
+static int read_queue(const struct http_request *request, struct admin_call *call)
+{
+    struct param params[] = {{.name = "limit"}, {.name = "after"}};
+    struct message_query *query = &call->message.query;
+    const char *bad = "query";
+    char room[QUERY_BYTES];
+
+    set_query(call, "queue");
+    query->limit = LIMIT_FALLBACK;
+    if (request->query.bytes > sizeof(room) || params_read(request->query, params, 2, room, &bad) < 0)
+        return refuse(call, bad, "is malformed, or given twice");
+    if (params[0].value.at && !read_limit(params[0].value, &query->limit))
+        return refuse(call, "limit", "must be from 1 to 200");
+    if (params[1].value.at && !read_id(params[1].value, &query->gateway, &query->submitted))
+        return refuse(call, "after", "must be the id of a request of the list");
+    return read_body(request, call, NULL, 0);
+}
+
+static const struct route routes[] = {
+    {"/admin/policy", HTTP_GET, read_ask_policy}, {"/admin/policy", HTTP_PUT, read_policy},
+    {"/admin/pause", HTTP_POST, read_pause},      {"/admin/resume", HTTP_POST, read_resume},
+    {"/admin/rate", HTTP_PUT, read_rate},         {"/admin/queue", HTTP_GET, read_queue},
+    {QUEUE_PREFIX, HTTP_DELETE, read_remove},     {"/admin/breaker", HTTP_POST, read_breaker},
+    {"/admin/cache", HTTP_DELETE, read_purge},
+};
+
+static bool leads_to(struct text path, const struct route *route)
+{
+    size_t bytes = strlen(route->path);
+
+    if (route->path[bytes - 1] != '/')
+        return text_equal(path, route->path);
+    return path.bytes > bytes && memcmp(path.at, route->path, bytes) == 0;
+}
+
+static void note_allowed(struct admin_call *call, enum http_method method)
+{
+    static const char *const names[] = {
+        [HTTP_GET] = "GET, HEAD", [HTTP_POST] = "POST", [HTTP_PUT] = "PUT", [HTTP_DELETE] = "DELETE"};
+    size_t used = strlen(call->allow);
+
+    snprintf(call->allow + used, sizeof(call->allow) - used, "%s%s", used > 0 ? ", " : "", names[method]);
+}
+
+bool admin_call_is(struct text path)
+{
+    size_t bytes = sizeof(PREFIX) - 1;
+
+    return path.bytes >= bytes && memcmp(path.at, PREFIX, bytes) == 0 &&
+           (path.bytes == bytes || path.at[bytes] == '/');
+}
+
+static int read_route(const struct route *route, const struct http_request *request, struct admin_call *call)
+{
+    int rc;
+
+    if (request->body.bytes > ADMIN_BODY_BYTES) {
+        snprintf(call->detail, sizeof(call->detail), "body: at most %d bytes are read", ADMIN_BODY_BYTES);
+        return 413;
+    }
+    if (route->read != read_queue && request->query.at) {
+        refuse(call, "query", "there is nothing to ask for here");
+        return 400;
+    }
+    rc = route->read(request, call);
+    if (rc == -ENOENT)
+        snprintf(call->detail, sizeof(call->detail), "No request of that id waits");
+    return rc == -ENOENT ? 404 : rc < 0 ? 400 : 0;
+}
+
+int admin_call_read(const struct http_request *request, struct admin_call *call)
+{
+    enum http_method method = request->method == HTTP_HEAD ? HTTP_GET : request->method;
+
+    memset(call, 0, sizeof(*call));
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (!leads_to(request->path, &routes[i]))
+            continue;
+        if (routes[i].method == method)
+            return read_route(&routes[i], request, call);
+        note_allowed(call, routes[i].method);
+    }
+    if (call->allow[0]) {
+        snprintf(call->detail, sizeof(call->detail), "Only %s are allowed here", call->allow);
+        return 405;
+    }
+    snprintf(call->detail, sizeof(call->detail), "There is no such path under /admin");
+    return 404;
+}

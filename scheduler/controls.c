@@ -1,0 +1,317 @@
+/* controls.c - see controls.h. */
+#include "scheduler/controls.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "scheduler/scheduler_inside.h"
+
+#define PATIENCE_US (5 * US_PER_SECOND) /* the gateway waits no longer */
+#define ENTRY_BYTES 320                 /* of one request in the page, at most */
+#define PAGE_BYTES  512                 /* around them */
+#define ID_BYTES    34                  /* of a request's name, with NUL */
+
+/* What was ordered, for people: "policy priority by loopback". */
+static void write_note(const struct message_control *control, char note[MESSAGE_NOTE_BYTES + 1])
+{
+    const char *order = control_order_name(control->order);
+    double seconds = (double)control->span_us / US_PER_SECOND;
+    size_t size = MESSAGE_NOTE_BYTES + 1;
+
+    if (control->order == CONTROL_POLICY)
+        snprintf(note, size, "%s %.*s by %.*s", order, TEXT_ARGS(control->name), TEXT_ARGS(control->who));
+    else if (control->order == CONTROL_RATE || control->order == CONTROL_TRIP)
+        snprintf(note, size, "%s %.6g s by %.*s", order, seconds, TEXT_ARGS(control->who));
+    else if (control->order == CONTROL_REMOVE)
+        snprintf(note, size, "%s %016" PRIx64 "-%016" PRIx64 " by %.*s", order, control->gateway,
+                 control->submitted, TEXT_ARGS(control->who));
+    else
+        snprintf(note, size, "%s by %.*s", order, TEXT_ARGS(control->who));
+}
+
+/* The audit, and the answer. */
+static void conclude(struct scheduler *scheduler, uint64_t gateway, const struct message_control *control,
+                     const char *outcome, int64_t count)
+{
+    bool done = strcmp(outcome, "done") == 0;
+    struct message message = {
+        .type = MESSAGE_TYPE_control_result,
+        .control_result = {.id = control->id, .outcome = text_of(outcome), .count = count}};
+    struct message_event event = {
+        .name = text_of(done ? "control" : "control_failed"), .request = control->request, .value = count};
+    char note[MESSAGE_NOTE_BYTES + 1];
+
+    write_note(control, note);
+    event.note = text_of(note);
+    if (done)
+        scheduler_count(scheduler, METRIC_SCHEDULER_CONTROLS);
+    log_info("control", log_text("request", control->request), log_text("who", control->who),
+             log_str("order", note), log_str("outcome", outcome), log_int("count", count),
+             log_hex("gateway", gateway));
+    event_emit(scheduler->events, &event);
+    gateways_send(scheduler, gateway, &message, NULL);
+}
+
+static const char *obey_policy(struct scheduler *scheduler, struct text name)
+{
+    const struct queue_policy *policy = queue_policy_find(name);
+
+    for (size_t i = 0; policy && i < LANES; i++) {
+        scheduler->lanes[i].policy = policy;
+        core_policy(scheduler->lanes[i].core, policy);
+    }
+    return policy ? "done" : "unknown";
+}
+
+static const char *obey_pause(struct scheduler *scheduler, bool paused, int64_t now_us)
+{
+    for (size_t i = 0; i < LANES; i++)
+        core_pause(scheduler->lanes[i].core, paused, now_us);
+    return "done";
+}
+
+static const char *obey_rate(struct scheduler *scheduler, int64_t window_us, int64_t now_us)
+{
+    if (window_us <= 0)
+        return "unknown";
+    for (size_t i = 0; i < LANES; i++)
+        core_rate(scheduler->lanes[i].core, window_us, now_us);
+    return "done";
+}
+
+static const char *obey_remove(struct scheduler *scheduler, const struct message_control *control)
+{
+    struct waiter_id id = {.gateway = control->gateway, .request = control->submitted};
+
+    for (size_t i = 0; i < LANES; i++) {
+        if (core_remove(scheduler->lanes[i].core, id))
+            return "done"; /* the next pump tells its gateway */
+    }
+    return "unknown";
+}
+
+/* Breaker and cache are the fetcher's. NULL: its answer is awaited. */
+static const char *pass_on(struct scheduler *scheduler, uint64_t gateway,
+                           const struct message_control *control, int64_t now_us)
+{
+    struct controls *controls = &scheduler->controls;
+    struct control_passed *passed = &controls->passed[controls->count];
+    struct message message = {.type = MESSAGE_TYPE_control, .control = *control};
+
+    if (!scheduler->fetcher)
+        return "fetcher_gone";
+    if (controls->count == CONTROLS_PASSED_MAX)
+        return "busy";
+    *passed = (struct control_passed){.id = ++controls->last_id,
+                                      .gateway = gateway,
+                                      .replied = control->id,
+                                      .at_us = now_us,
+                                      .control = *control};
+    memcpy(passed->who, control->who.at, control->who.bytes);
+    memcpy(passed->request, control->request.at, control->request.bytes);
+    passed->control.name = text_of("");
+    message.control.id = passed->id;
+    controls->count++;
+    fetchers_send(scheduler, &message,
+                  NULL); /* where that fails, the fetcher is lost, and the order with it */
+    return NULL;
+}
+
+void controls_order(struct scheduler *scheduler, uint64_t gateway, const struct message_control *control,
+                    int64_t now_us)
+{
+    const char *outcome = "unknown";
+
+    switch ((enum control_order)control->order) {
+    case CONTROL_POLICY:
+        outcome = obey_policy(scheduler, control->name);
+        break;
+    case CONTROL_PAUSE:
+    case CONTROL_RESUME:
+        outcome = obey_pause(scheduler, control->order == CONTROL_PAUSE, now_us);
+        break;
+    case CONTROL_RATE:
+        outcome = obey_rate(scheduler, control->span_us, now_us);
+        break;
+    case CONTROL_REMOVE:
+        outcome = obey_remove(scheduler, control);
+        break;
+    case CONTROL_TRIP:
+    case CONTROL_RESET:
+    case CONTROL_PURGE:
+        outcome = pass_on(scheduler, gateway, control, now_us);
+        break;
+    }
+    if (!outcome)
+        return;
+    scheduler_pump_soon(scheduler);
+    gateways_tell(scheduler); /* before the answer: who reads it finds /readyz told */
+    conclude(scheduler, gateway, control, outcome, 0);
+}
+
+/* An order that was passed on ends. */
+static void end(struct scheduler *scheduler, unsigned place, const char *outcome, int64_t count)
+{
+    struct controls *controls = &scheduler->controls;
+    struct control_passed passed = controls->passed[place];
+
+    controls->passed[place] = controls->passed[--controls->count];
+    passed.control.id = passed.replied;
+    passed.control.who.at = passed.who;
+    passed.control.request.at = passed.request;
+    conclude(scheduler, passed.gateway, &passed.control, outcome, count);
+}
+
+void controls_result(struct scheduler *scheduler, const struct message_control_result *result)
+{
+    char outcome[MESSAGE_LABEL_BYTES + 1];
+
+    snprintf(outcome, sizeof(outcome), "%.*s", TEXT_ARGS(result->outcome));
+    for (unsigned i = 0; i < scheduler->controls.count; i++) {
+        if (scheduler->controls.passed[i].id != result->id)
+            continue;
+        end(scheduler, i, outcome, result->count);
+        return;
+    }
+}
+
+void controls_fetcher_lost(struct scheduler *scheduler)
+{
+    while (scheduler->controls.count > 0)
+        end(scheduler, scheduler->controls.count - 1, "fetcher_gone", 0);
+}
+
+void controls_tick(struct scheduler *scheduler, int64_t now_us)
+{
+    for (unsigned i = scheduler->controls.count; i > 0; i--) {
+        if (now_us - scheduler->controls.passed[i - 1].at_us > PATIENCE_US)
+            end(scheduler, i - 1, "fetcher_gone", 0);
+    }
+}
+
+static void put_int(struct json *json, const char *key, int64_t value)
+{
+    json_key(json, key);
+    json_int(json, value);
+}
+
+/* "1122334455667788-0000000000000001": its gateway's epoch and its number there. */
+static void name_request(struct waiter_id id, char name[ID_BYTES])
+{
+    snprintf(name, ID_BYTES, "%016" PRIx64 "-%016" PRIx64, id.gateway, id.request);
+}
+
+/* The client is the keyed hash that the gateway made of its id; what was asked, nobody here knows. */
+static void put_entry(struct json *json, const struct lane *lane, const struct core_entry *entry,
+                      int64_t now_us)
+{
+    const struct waiter *waiter = entry->waiter;
+    char name[ID_BYTES];
+
+    name_request(waiter->id, name);
+    json_begin_object(json);
+    json_key(json, "id");
+    json_string(json, name);
+    json_key(json, "lane");
+    json_string(json, lane->name);
+    put_int(json, "priority", waiter->priority);
+    json_key(json, "client");
+    json_text(json, ticket_client(waiter->mine));
+    put_int(json, "age_ms", (now_us - waiter->arrival_us) / US_PER_MS);
+    put_int(json, "remaining_ms", (waiter->deadline_us - now_us) / US_PER_MS);
+    put_int(json, "position", entry->position);
+    json_key(json, "eta_ms");
+    if (entry->eta_us >= 0)
+        json_int(json, entry->eta_us / US_PER_MS);
+    else
+        json_null(json);
+    json_key(json, "shared");
+    json_bool(json, waiter->joined);
+    json_end_object(json);
+}
+
+/* Lane by lane, in the order of their queues. False when `after` does not wait (any more). */
+static bool put_queue(struct scheduler *scheduler, struct json *json, const struct message_query *query,
+                      struct core_entry *entries, int64_t now_us)
+{
+    struct waiter_id id = {.gateway = query->gateway, .request = query->submitted}, last = id;
+    const struct waiter_id *after = id.gateway || id.request ? &id : NULL;
+    unsigned room = (unsigned)query->limit;
+    bool found = !after;
+    char name[ID_BYTES];
+
+    json_key(json, "requests");
+    json_begin_array(json);
+    for (size_t i = 0; i < LANES; i++) {
+        const struct lane *lane = &scheduler->lanes[i];
+        int count = core_list(lane->core, found ? NULL : after, now_us, entries, room);
+
+        for (int e = 0; e < count; e++)
+            put_entry(json, lane, &entries[e], now_us);
+        found = found || count >= 0;
+        if (count > 0)
+            last = entries[count - 1].waiter->id;
+        room -= count > 0 ? (unsigned)count : 0;
+    }
+    json_end_array(json);
+    json_key(json, "next");
+    name_request(last, name);
+    if (room == 0)
+        json_string(json, name);
+    else
+        json_null(json);
+    return found;
+}
+
+static void put_controls(struct scheduler *scheduler, struct json *json, int64_t now_us)
+{
+    const struct lane *lane = &scheduler->lanes[0]; /* an order is for every lane: they are all alike */
+    const struct queue_policy *policy;
+    struct core_view view;
+
+    core_look(lane->core, now_us, &view);
+    json_key(json, "policy");
+    json_string(json, lane->policy->name);
+    json_key(json, "policies");
+    json_begin_array(json);
+    for (unsigned i = 0; (policy = queue_policy_at(i)); i++)
+        json_string(json, policy->name);
+    json_end_array(json);
+    json_key(json, "paused");
+    json_bool(json, view.paused);
+    json_key(json, "seconds");
+    json_double(json, (double)view.window_us / US_PER_SECOND);
+}
+
+void controls_ask(struct scheduler *scheduler, uint64_t gateway, const struct message_query *query,
+                  int64_t now_us)
+{
+    size_t room = PAGE_BYTES + query->limit * ENTRY_BYTES;
+    struct core_entry *entries = calloc(query->limit + 1, sizeof(*entries));
+    struct message message = {.type = MESSAGE_TYPE_answer, .answer = {.id = query->id, .found = 1}};
+    struct bus_body *body = NULL;
+    char *page = malloc(room);
+    struct json json;
+    struct text text;
+
+    if (page && entries) {
+        json_init(&json, page, room);
+        json_begin_object(&json);
+        if (text_equal(query->what, "queue"))
+            message.answer.found = put_queue(scheduler, &json, query, entries, now_us);
+        else
+            put_controls(scheduler, &json, now_us);
+        json_end_object(&json);
+        body = json_finish(&json, &text) == 0 ? bus_body_new(text) : NULL;
+    }
+    if (body)
+        gateways_send(scheduler, gateway, &message, body);
+    else
+        log_error("no_answer", log_text("what", query->what), log_hex("gateway", gateway));
+    bus_body_free(body);
+    free(entries);
+    free(page);
+}

@@ -1,0 +1,66 @@
+/* core_control.c - see core.h. Here: what an operator may ask and order. */
+#include <errno.h>
+
+#include "scheduler/core_inside.h"
+
+void core_pause(struct core *core, bool paused, int64_t now_us)
+{
+    core->paused = paused;
+    core->work_waited = false; /* the gap is no property of the schedule */
+    core->progress_us = now_us;
+    if (paused)
+        core_recall_unsent(core);
+}
+
+void core_policy(struct core *core, const struct queue_policy *policy)
+{
+    core->config.policy = policy;
+    queue_switch(&core->queue, policy);
+}
+
+void core_rate(struct core *core, int64_t window_us, int64_t now_us)
+{
+    bool longer = window_us > core->config.limiter.window_us;
+
+    core->config.limiter.window_us = window_us;
+    limiter_rate(&core->limiter, window_us, now_us);
+    core->interval_us = limiter_span_us(&core->limiter) / core->config.limiter.burst;
+    core->work_waited = false;
+    core->progress_us = now_us;
+    if (longer)
+        core_recall_unsent(core); /* their times were reckoned with the shorter window */
+}
+
+bool core_remove(struct core *core, struct waiter_id id)
+{
+    struct waiter *waiter = roster_find_waiter(&core->roster, id);
+
+    if (waiter)
+        core_dismiss(core, waiter, REASON_REMOVED, 0);
+    return waiter != NULL;
+}
+
+int core_list(const struct core *core, const struct waiter_id *after, int64_t now_us,
+              struct core_entry *entries, unsigned most)
+{
+    const struct waiter *waiter = NULL;
+    const struct job *job;
+    unsigned place = 0, count = 0;
+
+    if (after) {
+        waiter = roster_find_waiter(&core->roster, *after);
+        if (!waiter || waiter->job->state != JOB_QUEUED)
+            return -ENOENT;
+        place = queue_position(&core->queue, waiter->job);
+        waiter = waiter->next;
+        place += waiter == NULL;
+    }
+    for (; count < most && (job = queue_at(&core->queue, place)); place++) {
+        int64_t eta_us = core->paused ? -1 : core_eta_us(core, place, now_us);
+
+        for (waiter = waiter ? waiter : job->waiters; waiter && count < most; waiter = waiter->next)
+            entries[count++] = (struct core_entry){.waiter = waiter, .position = place + 1, .eta_us = eta_us};
+        waiter = NULL;
+    }
+    return (int)count;
+}
