@@ -46,9 +46,14 @@ void config_help(const char *program, unsigned process, FILE *out);
 void config_print(const struct config *config, unsigned process, FILE *out); /* secrets masked */
 void config_example(FILE *out);                                              /* .env.example */
 
+/* What the table cannot say: a process's own look at the whole. 0, or -EINVAL with a sentence in error. */
+typedef int config_judge(const struct config *config, char error[CONFIG_ERROR_BYTES]);
+
 /* Loads .env and the environment, and obeys --help, --version, --check, --print-config and --env-example.
+ * judge may be NULL; it is asked at a start and at --check.
  * Returns 0 to go on, 1 when that was all, -EINVAL when standard error has been told what is wrong. */
-int config_load(const char *program, unsigned process, struct config *config, int argc, char **argv);
+int config_load(const char *program, unsigned process, config_judge *judge, struct config *config, int argc,
+                char **argv);
 
 enum log_level config_log_level(const struct config *config);
 

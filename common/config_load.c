@@ -65,7 +65,18 @@ static int load(const char *program, struct config *config)
     return rc;
 }
 
-int config_load(const char *program, unsigned process, struct config *config, int argc, char **argv)
+static int ask(const char *program, config_judge *judge, const struct config *config)
+{
+    char error[CONFIG_ERROR_BYTES] = "";
+    int rc = judge ? judge(config, error) : 0;
+
+    if (rc < 0)
+        fprintf(stderr, "%s: %s\n", program, error);
+    return rc;
+}
+
+int config_load(const char *program, unsigned process, config_judge *judge, struct config *config, int argc,
+                char **argv)
 {
     const char *flag = argc > 1 ? argv[1] : "";
 
@@ -85,6 +96,8 @@ int config_load(const char *program, unsigned process, struct config *config, in
         return -EINVAL;
     else if (strcmp(flag, "--print-config") == 0)
         config_print(config, process, stdout);
+    else if (ask(program, judge, config) < 0)
+        return -EINVAL;
     return argc == 2 ? 1 : 0;
 }
 

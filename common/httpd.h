@@ -60,6 +60,8 @@ struct httpd_stats {
  * "localhost" or an IPv4 or IPv6 literal, and port 0 takes a free one. Returns the descriptor or -errno.
  * LISTEN_FDS is for us when LISTEN_PID is ours or not set; it is taken out of the environment once used. */
 int httpd_listen(const char *host, unsigned port);
+/* Whether httpd_listen() can read it: an IPv4 or IPv6 literal (with or without brackets) or localhost. */
+bool httpd_address_ok(const char *host);
 /* The port it really listens on; 0 when it is no TCP socket. */
 unsigned httpd_port(int listen_fd);
 

@@ -102,6 +102,13 @@ int httpd_listen(const char *host, unsigned port)
     return fd;
 }
 
+bool httpd_address_ok(const char *host)
+{
+    union address address;
+
+    return address_read(host, 0, &address) != 0;
+}
+
 unsigned httpd_port(int listen_fd)
 {
     union address address = {0};

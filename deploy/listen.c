@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 {
     bool flag = argc > 1 && argv[1][0] == '-';
     struct config config;
-    int rc = config_load("sluice-listen", FOR_DEPLOY, &config, flag ? argc : 1, argv);
+    int rc = config_load("sluice-listen", FOR_DEPLOY, NULL, &config, flag ? argc : 1, argv);
 
     if (rc != 0 || flag)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

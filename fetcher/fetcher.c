@@ -343,6 +343,16 @@ static void open_lane(struct fetcher *fetcher, const struct config *config)
         (struct freshness_policy){.ttl_us = config->cache_ttl_us, .stale_us = config->cache_stale_us};
 }
 
+int fetcher_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    if (upstream_url_check(config->upstream_url) == 0)
+        return 0;
+    snprintf(error, CONFIG_ERROR_BYTES,
+             "UPSTREAM_URL: '%.200s' is not an http or https URL without user and fragment",
+             config->upstream_url);
+    return -EINVAL;
+}
+
 struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
 {
     struct fetcher *fetcher = calloc(1, sizeof(*fetcher));
@@ -352,12 +362,6 @@ struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
         return NULL;
     fetcher->loop = loop;
     fetcher->base = loop_base(loop);
-    if (upstream_url_check(config->upstream_url) < 0) {
-        log_error("bad_option", log_str("option", "UPSTREAM_URL"),
-                  log_str("why", "not an http or https URL without user and fragment"));
-        free(fetcher);
-        return NULL;
-    }
     open_lane(fetcher, config);
     if (open_cache(fetcher, config) < 0) { /* it has said why */
         free(fetcher);

@@ -8,7 +8,7 @@ int main(int argc, char **argv)
     struct fetcher *fetcher = NULL;
     struct config config;
     struct loop *loop;
-    int rc = config_load("sluice-fetcher", FOR_FETCHER, &config, argc, argv);
+    int rc = config_load("sluice-fetcher", FOR_FETCHER, fetcher_judge, &config, argc, argv);
 
     if (rc != 0)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

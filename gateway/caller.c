@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/http_syntax.h"
+#include "gateway/cpf.h"
 
 #define PRIORITY_LEAST 99
 #define URGENCY_LEAST  7
@@ -113,6 +114,7 @@ static bool read_priority(const struct found found[WANTED], struct text given, u
     return true;
 }
 
+/* The id gets into logs and events. */
 static bool request_id_ok(struct text id)
 {
     if (id.bytes == 0 || id.bytes > CALLER_REQUEST_ID_BYTES)
@@ -121,7 +123,7 @@ static bool request_id_ok(struct text id)
         if (!http_is(id.at[i], HTTP_IN_TOKEN) && (id.at[i] == '\0' || !strchr(":/=@", id.at[i])))
             return false;
     }
-    return true;
+    return !cpf_stands_in(id);
 }
 
 /* So many lower-case hexadecimal digits, not all zero where that has a meaning of its own. */

@@ -45,6 +45,43 @@ int cpf_read(struct text given, char digits[CPF_DIGITS + 1])
     return 0;
 }
 
+static bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool has_form(struct text text, const char *form)
+{
+    size_t bytes = strlen(form);
+
+    if (text.bytes < bytes || (text.bytes > bytes && is_digit(text.at[bytes])))
+        return false;
+    for (size_t i = 0; i < bytes; i++) {
+        if (form[i] == '0' ? !is_digit(text.at[i]) : text.at[i] != form[i])
+            return false;
+    }
+    return true;
+}
+
+bool cpf_stands_in(struct text text)
+{
+    static const char *const forms[] = {"00000000000", "000.000.000-00"};
+    char digits[CPF_DIGITS + 1];
+
+    for (size_t i = 0; i < text.bytes; i++) {
+        struct text rest = {text.at + i, text.bytes - i};
+
+        if (i > 0 && is_digit(text.at[i - 1]))
+            continue;
+        for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
+            if (has_form(rest, forms[form]) &&
+                cpf_read((struct text){rest.at, strlen(forms[form])}, digits) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 void cpf_mask(const char digits[CPF_DIGITS + 1], char mask[CPF_MASK_BYTES])
 {
     memcpy(mask, "***.***.***-", 12);

@@ -11,6 +11,10 @@
 /* Writes the canonical form, 11 digits and a NUL. 0; -ENODATA: nothing was given; -EINVAL: not a CPF. */
 int cpf_read(struct text given, char digits[CPF_DIGITS + 1]);
 
+/* Whether a CPF stands in the text, as 11 digits in a row or with its dots and dash: such a text may not get
+ * into a log. */
+bool cpf_stands_in(struct text text);
+
 /* The form for logs: all but the check digits is hidden. */
 void cpf_mask(const char digits[CPF_DIGITS + 1], char mask[CPF_MASK_BYTES]);
 

@@ -138,6 +138,7 @@ static void on_decided(void *arg, const struct decision *decision)
 
 static void update_health(struct gateway *gateway, int64_t now_us)
 {
+    gateway->health.now_us = now_us;
     gateway->health.scheduler_away_us = gateway->health.scheduler_up ? 0 : now_us - gateway->link_us;
     gateway->health.metrics_fresh = feed_snapshot(&gateway->feed, now_us) != NULL;
 }
@@ -253,7 +254,7 @@ static void on_message(void *arg, uint64_t peer, const struct message *message, 
 
     (void)peer;
     if (message->type == MESSAGE_TYPE_state) {
-        health_lane_update(&gateway->health, &message->state);
+        health_lane_update(&gateway->health, &message->state, clock_now_us());
         return;
     }
     if (message->type == MESSAGE_TYPE_control_result || message->type == MESSAGE_TYPE_answer) {
@@ -450,6 +451,15 @@ static int make_dirs(const struct config *config)
         }
     }
     return 0;
+}
+
+int gateway_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    if (httpd_address_ok(config->gateway_bind))
+        return 0;
+    snprintf(error, CONFIG_ERROR_BYTES, "GATEWAY_BIND: '%.200s' is neither an IP address nor localhost",
+             config->gateway_bind);
+    return -EINVAL;
 }
 
 struct gateway *gateway_new(struct loop *loop, const struct config *config)

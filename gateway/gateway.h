@@ -8,6 +8,9 @@
 
 struct gateway;
 
+/* Refuses options that the table cannot judge (config_judge of common/config.h): GATEWAY_BIND. */
+int gateway_judge(const struct config *config, char error[CONFIG_ERROR_BYTES]);
+
 /* Listens, connects and says READY. Borrows both until gateway_free(). NULL when it cannot; it has logged
  * why. */
 struct gateway *gateway_new(struct loop *loop, const struct config *config);

@@ -22,8 +22,19 @@ static void check_scheduler(struct list *list, const struct health_facts *facts)
     add(list, "scheduler", NULL, level, "the scheduler is away; requests wait for it");
 }
 
-static void check_lane(struct list *list, const struct lane *lane, const struct lane_state *state)
+static void check_fetcher(struct list *list, const struct lane *lane, const struct health_facts *facts)
 {
+    int64_t gone_us = facts->lanes[lane_place(lane)].fetcher_gone_us;
+    enum health_level level = HEALTH_OK;
+
+    if (gone_us != 0)
+        level = facts->now_us - gone_us > HEALTH_AWAY_US ? HEALTH_UNAVAILABLE : HEALTH_DEGRADED;
+    add(list, "fetcher", lane, level, "the fetcher is away");
+}
+
+static void check_lane(struct list *list, const struct lane *lane, const struct health_facts *facts)
+{
+    const struct lane_state *state = &facts->lanes[lane_place(lane)];
     bool stuck = state->stuck_us >= HEALTH_STUCK_US;
     bool closed = strcmp(state->breaker, "closed") == 0;
 
@@ -32,7 +43,7 @@ static void check_lane(struct list *list, const struct lane *lane, const struct 
         return;
     }
     add(list, "dispatch", lane, stuck ? HEALTH_UNAVAILABLE : HEALTH_OK, "work waits and nothing is sent");
-    add(list, "fetcher", lane, state->fetcher ? HEALTH_OK : HEALTH_DEGRADED, "the fetcher is away");
+    check_fetcher(list, lane, facts);
     add(list, "breaker", lane, closed ? HEALTH_OK : HEALTH_DEGRADED, "calls to the provider are suspended");
     add(list, "hold", lane, state->hold_us > 0 ? HEALTH_DEGRADED : HEALTH_OK,
         "the provider has asked to wait");
@@ -40,16 +51,18 @@ static void check_lane(struct list *list, const struct lane *lane, const struct 
         "paused by an operator: nothing is sent until POST /admin/resume");
 }
 
-void health_lane_update(struct health_facts *facts, const struct message_state *state)
+void health_lane_update(struct health_facts *facts, const struct message_state *state, int64_t now_us)
 {
     const struct lane *lane = lane_named(state->lane);
     struct lane_state *into;
+    int64_t gone_us;
 
     if (!lane || state->breaker.bytes >= HEALTH_BREAKER_BYTES)
         return;
     into = &facts->lanes[lane_place(lane)];
+    gone_us = into->fetcher_gone_us != 0 ? into->fetcher_gone_us : now_us;
     *into = (struct lane_state){.known = true,
-                                .fetcher = state->fetcher == 1,
+                                .fetcher_gone_us = state->fetcher == 1 ? 0 : gone_us,
                                 .paused = state->paused == 1,
                                 .stuck_us = state->stuck_us,
                                 .hold_us = state->hold_us,
@@ -67,7 +80,7 @@ unsigned health_checks(const struct health_facts *facts, struct health_check che
         "this gateway is shutting down");
     check_scheduler(&list, facts);
     for (unsigned i = 0; i < LANE_COUNT && facts->scheduler_up; i++)
-        check_lane(&list, &lanes[i], &facts->lanes[i]);
+        check_lane(&list, &lanes[i], facts);
     add(&list, "metrics", NULL, facts->metrics_fresh ? HEALTH_OK : HEALTH_DEGRADED,
         "no metrics have come lately");
     return list.count;

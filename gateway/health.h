@@ -1,8 +1,8 @@
 /* health.h - whether this gateway can do its work, from what it knows about the others. Pure.
  *
- * Unavailable (not ready): draining; the scheduler away for more than 5 s; dispatch stuck for 10 s with work
- * waiting. Degraded (still ready): the scheduler away for less; no fetcher; the breaker not closed; a hold;
- * paused by an operator; no metrics. Whether the process lives is told by its answering at all. */
+ * Unavailable (not ready): draining; scheduler or fetcher away for more than 5 s; dispatch stuck for 10 s
+ * with work waiting. Degraded (still ready): either away for less; the breaker not closed; a hold; paused by
+ * an operator; no metrics. Whether the process lives is told by its answering at all. */
 #ifndef SLUICE_HEALTH_H
 #define SLUICE_HEALTH_H
 
@@ -20,13 +20,15 @@
 /* What the scheduler last said about a lane. */
 struct lane_state {
     bool known;
-    bool fetcher, paused;
+    bool paused;
+    int64_t fetcher_gone_us; /* when it was first told to be away; 0: it is here */
     int64_t stuck_us, hold_us;
     uint64_t queue, failures, fail_max;
     char breaker[HEALTH_BREAKER_BYTES]; /* closed, open, half_open */
 };
 
 struct health_facts {
+    int64_t now_us;
     bool draining;
     bool scheduler_up;
     int64_t scheduler_away_us; /* while it is not up: for how long */
@@ -44,7 +46,7 @@ struct health_check {
 };
 
 /* Copies what a `state` message says; a lane that is not ours is passed over. */
-void health_lane_update(struct health_facts *facts, const struct message_state *state);
+void health_lane_update(struct health_facts *facts, const struct message_state *state, int64_t now_us);
 
 /* Fills in the checks and returns their number. */
 unsigned health_checks(const struct health_facts *facts, struct health_check checks[HEALTH_CHECKS_MAX]);

@@ -8,7 +8,7 @@ int main(int argc, char **argv)
     struct gateway *gateway = NULL;
     struct config config;
     struct loop *loop;
-    int rc = config_load("sluice-gateway", FOR_GATEWAY, &config, argc, argv);
+    int rc = config_load("sluice-gateway", FOR_GATEWAY, gateway_judge, &config, argc, argv);
 
     if (rc != 0)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -11,7 +11,7 @@ int main(int argc, char **argv)
     struct metricsd *metricsd;
     struct config config;
     struct loop *loop;
-    int rc = config_load("sluice-metricsd", FOR_METRICSD, &config, argc, argv);
+    int rc = config_load("sluice-metricsd", FOR_METRICSD, metricsd_judge, &config, argc, argv);
 
     if (rc != 0)
         return rc > 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -256,18 +256,29 @@ static bool open_web(struct metricsd *metricsd, const struct config *config, uns
     return metricsd->web || complain("listen_failed", config->metricsd_bind, ENOMEM);
 }
 
+int metricsd_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    char endpoint[FEED_ENDPOINT_BYTES];
+    int rc = feed_endpoint(config->feed_endpoint, endpoint);
+
+    if (!httpd_address_ok(config->metricsd_bind))
+        snprintf(error, CONFIG_ERROR_BYTES, "METRICSD_BIND: '%.200s' is neither an IP address nor localhost",
+                 config->metricsd_bind);
+    else if (rc < 0)
+        snprintf(error, CONFIG_ERROR_BYTES, "FEED_ENDPOINT: '%.200s' is %s", config->feed_endpoint,
+                 rc == -EACCES ? "not on a loopback address, and the feed is not protected"
+                               : "not of the form ipc://PATH or tcp://ADDRESS:PORT");
+    else
+        return 0;
+    return -EINVAL;
+}
+
 static bool open_feed(struct metricsd *metricsd, const struct config *config)
 {
     char endpoint[FEED_ENDPOINT_BYTES], local[CONFIG_ENDPOINT_BYTES];
-    int rc = feed_endpoint(config->feed_endpoint, endpoint);
 
-    if (rc < 0) {
-        log_error("feed_endpoint_refused", log_str("FEED_ENDPOINT", config->feed_endpoint),
-                  log_str("why", rc == -EACCES
-                                     ? "the feed is not protected: it may only be on a loopback address"
-                                     : "not of the form ipc://PATH or tcp://ADDRESS:PORT"));
-        return false;
-    }
+    if (feed_endpoint(config->feed_endpoint, endpoint) < 0)
+        return complain("bad_option", "FEED_ENDPOINT", EINVAL);
     config_endpoint(config, "feed", local);
     metricsd->local = bus_publish_bind(metricsd->bus, local);
     if (!metricsd->local)

@@ -8,6 +8,10 @@
 
 struct metricsd;
 
+/* Refuses options that the table cannot judge (config_judge of common/config.h): METRICSD_BIND,
+ * FEED_ENDPOINT. */
+int metricsd_judge(const struct config *config, char error[CONFIG_ERROR_BYTES]);
+
 /* Opens its sockets and says READY. NULL when that fails; why has been logged. Borrows the loop until
  * metricsd_free(). */
 struct metricsd *metricsd_new(struct loop *loop, const struct config *config);

@@ -402,16 +402,31 @@ void core_submit(struct core *core, const struct core_request *request, int64_t 
         submit_new(core, request, now_us, verdict);
 }
 
+/* For how long nothing has happened that should have: nobody may count on a hold, an open breaker, or an
+ * answer that still has time. */
+static int64_t idle_us(const struct core *core, int64_t now_us)
+{
+    int64_t since_us = core->progress_us;
+
+    if (core->limiter.hold_us > since_us)
+        since_us = core->limiter.hold_us;
+    if (core->breaker_until_us > since_us)
+        since_us = core->breaker_until_us;
+    for (unsigned i = 0; i < core->flights.count; i++) {
+        const struct flight *flight = &core->flights.table[i];
+        int64_t due_us = flight->sent_us > 0 ? flight->sent_us + core->config.give_up_us : flight->latest_us;
+
+        if (due_us > since_us)
+            since_us = due_us;
+    }
+    return now_us - since_us - 2 * core_interval_us(core);
+}
+
 void core_look(const struct core *core, int64_t now_us, struct core_view *view)
 {
-    int64_t g_us = limiter_g_us(&core->limiter);
-    int64_t idle_us = core->progress_us, hold_us = core->limiter.hold_us;
+    int64_t g_us = limiter_g_us(&core->limiter), hold_us = core->limiter.hold_us;
+    int64_t stuck_us = queue_count(&core->queue) > 0 && !core->paused ? idle_us(core, now_us) : 0;
 
-    if (hold_us > idle_us)
-        idle_us = hold_us;
-    if (core->breaker_until_us > idle_us)
-        idle_us = core->breaker_until_us;
-    idle_us = now_us - idle_us - 2 * core_interval_us(core);
     *view = (struct core_view){
         .queued = queue_count(&core->queue),
         .waiters = roster_waiter_count(&core->roster),
@@ -421,7 +436,7 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
         .g_us = g_us == LIMITER_NEVER ? 0 : g_us,
         .hold_us = hold_us > now_us ? hold_us - now_us : 0,
         .next_us = limiter_forecast_us(&core->limiter, now_us, 0) - now_us,
-        .stuck_us = queue_count(&core->queue) > 0 && !core->paused && idle_us > 0 ? idle_us : 0,
+        .stuck_us = stuck_us > 0 ? stuck_us : 0,
         .window_us = core->config.limiter.window_us,
         .interval_us = core_interval_us(core),
         .unexpected_total = core->limiter.unexpected_total,

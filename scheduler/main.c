@@ -8,7 +8,7 @@ int main(int argc, char **argv)
     struct scheduler *scheduler = NULL;
     struct config config;
     struct loop *loop;
-    int rc = config_load("sluice-scheduler", FOR_SCHEDULER, &config, argc, argv);
+    int rc = config_load("sluice-scheduler", FOR_SCHEDULER, NULL, &config, argc, argv);
 
     if (rc != 0)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

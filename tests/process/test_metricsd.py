@@ -370,7 +370,7 @@ def test_the_feed_stays_on_this_host(tmp_path, endpoint):
     assert process.popen.wait(START_SECONDS) == 1
     assert process.stop() == 1
     log = process.log_text()
-    assert "feed_endpoint_refused" in log and endpoint in log
+    assert "FEED_ENDPOINT" in log and endpoint in log
     metricsd.context.destroy()
 
 

@@ -147,6 +147,7 @@ static const struct {
     {"X-Request-Id: 6f1c-A_b.c~1:2/3=@+", true, false},
     {"X-Request-Id: with space", false, false},
     {"X-Request-Id: quo\"te", false, false},
+    {"X-Request-Id: order-52998224725", false, false}, /* a CPF */
     {"X-Request-Id: one|X-Request-Id: two", false, false},
     {"X-Request-Id: 0123456789012345678901234567890123456789012345678901234567890123", true, false},
     {"X-Request-Id: 01234567890123456789012345678901234567890123456789012345678901234", false, false},

@@ -64,9 +64,36 @@ static void test_mask(void **state)
     assert_string_equal(mask, "***.***.***-25");
 }
 
+static void a_cpf_is_found_where_it_stands(void **state)
+{
+    static const struct {
+        const char *text;
+        bool found;
+    } rows[] = {
+        {"52998224725", true},
+        {"req-52998224725", true},
+        {"529.982.247-25", true},
+        {"a/529.982.247-25=b", true},
+        {"52998224726", false},   /* wrong check digit */
+        {"1529982247250", false}, /* a longer number */
+        {"529982247251", false},
+        {"529.982.247-251", false},
+        {"550e8400-e29b-41d4-a716-446655440000", false},
+        {"", false},
+        {"5299822472", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (cpf_stands_in(text_of(rows[i].text)) != rows[i].found)
+            fail_msg("%s", rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cpf_is_found_where_it_stands),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_nul_bytes_are_stripped_too),
         cmocka_unit_test(test_mask),

@@ -9,7 +9,7 @@
 #include "gateway/health.h"
 
 #define SECOND    1000000LL
-#define GOOD_LANE .known = true, .fetcher = true, .breaker = "closed"
+#define GOOD_LANE .known = true, .breaker = "closed"
 #define GOOD      .scheduler_up = true, .metrics_fresh = true
 
 static const struct {
@@ -33,18 +33,22 @@ static const struct {
      HEALTH_UNAVAILABLE,
      "scheduler"},
     {"it is back and has said nothing yet", {GOOD}, HEALTH_DEGRADED, "dispatch"},
-    {"no fetcher", {GOOD, .lanes = {{.known = true, .breaker = "closed"}}}, HEALTH_DEGRADED, "fetcher"},
+    {"the fetcher has just gone",
+     {GOOD, .now_us = 5000001, .lanes = {{GOOD_LANE, .fetcher_gone_us = 1}}},
+     HEALTH_DEGRADED,
+     "fetcher"},
+    {"the fetcher does not come back",
+     {GOOD, .now_us = 5000002, .lanes = {{GOOD_LANE, .fetcher_gone_us = 1}}},
+     HEALTH_UNAVAILABLE,
+     "fetcher"},
     {"dispatch is late", {GOOD, .lanes = {{GOOD_LANE, .stuck_us = 10 * SECOND - 1}}}, HEALTH_OK, NULL},
     {"dispatch is stuck",
      {GOOD, .lanes = {{GOOD_LANE, .stuck_us = 10 * SECOND}}},
      HEALTH_UNAVAILABLE,
      "dispatch"},
-    {"breaker open",
-     {GOOD, .lanes = {{.known = true, .fetcher = true, .breaker = "open"}}},
-     HEALTH_DEGRADED,
-     "breaker"},
+    {"breaker open", {GOOD, .lanes = {{.known = true, .breaker = "open"}}}, HEALTH_DEGRADED, "breaker"},
     {"breaker half-open",
-     {GOOD, .lanes = {{.known = true, .fetcher = true, .breaker = "half_open"}}},
+     {GOOD, .lanes = {{.known = true, .breaker = "half_open"}}},
      HEALTH_DEGRADED,
      "breaker"},
     {"a hold", {GOOD, .lanes = {{GOOD_LANE, .hold_us = 1}}}, HEALTH_DEGRADED, "hold"},
@@ -90,8 +94,13 @@ static void test_state_messages(void **state)
     struct health_facts facts = {.lanes = {{.known = false}}};
 
     (void)state;
-    health_lane_update(&facts, &told);
-    assert_true(facts.lanes[0].known && facts.lanes[0].fetcher);
+    told.fetcher = 0;
+    health_lane_update(&facts, &told, 70);
+    health_lane_update(&facts, &told, 80);
+    assert_int_equal(facts.lanes[0].fetcher_gone_us, 70);
+    told.fetcher = 1;
+    health_lane_update(&facts, &told, 90);
+    assert_true(facts.lanes[0].known && facts.lanes[0].fetcher_gone_us == 0);
     assert_string_equal(facts.lanes[0].breaker, "half_open");
     assert_int_equal(facts.lanes[0].stuck_us, 5);
     assert_int_equal(facts.lanes[0].hold_us, 6);
@@ -101,10 +110,10 @@ static void test_state_messages(void **state)
 
     told.lane = text_of("another lane");
     told.failures = 9;
-    health_lane_update(&facts, &told);
+    health_lane_update(&facts, &told, 90);
     told.lane = text_of("score");
     told.breaker = text_of("a state that nobody knows");
-    health_lane_update(&facts, &told);
+    health_lane_update(&facts, &told, 90);
     assert_int_equal(facts.lanes[0].failures, 2);
 }
 

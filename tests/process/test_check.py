@@ -1,0 +1,36 @@
+"""--check refuses what would not start, and names the option."""
+import subprocess
+
+import pytest
+from stack import BIN, clean_environment
+
+
+def check(tmp_path, program, **options):
+    return subprocess.run([str(BIN / f"sluice-{program}"), "--check"], cwd=tmp_path, capture_output=True, text=True,
+                          env=clean_environment() | options, timeout=20)
+
+
+@pytest.mark.parametrize("program, option, value", [
+    ("fetcher", "UPSTREAM_URL", "foo"),
+    ("fetcher", "UPSTREAM_URL", "ftp://127.0.0.1/"),
+    ("fetcher", "UPSTREAM_URL", ""),
+    ("metricsd", "FEED_ENDPOINT", "tcp://0.0.0.0:5556"),
+    ("metricsd", "METRICSD_BIND", "nonsense"),
+    ("gateway", "GATEWAY_BIND", "nonsense"),
+    ("gateway", "GATEWAY_PORT", "65536"),
+    ("scheduler", "QUEUE_POLICY", "lifo"),
+])
+def test_what_would_not_start_is_named(tmp_path, program, option, value):
+    answer = check(tmp_path, program, **{option: value})
+    assert answer.returncode == 1 and f"{option}: '{value}'" in answer.stderr
+
+
+@pytest.mark.parametrize("program, options", [
+    ("fetcher", {"UPSTREAM_URL": "https://score.example/api/score"}),
+    ("metricsd", {"METRICSD_BIND": "::1"}),
+    ("gateway", {"GATEWAY_BIND": "localhost"}),
+    ("scheduler", {}),
+])
+def test_what_would_start_passes(tmp_path, program, options):
+    answer = check(tmp_path, program, **options)
+    assert answer.returncode == 0 and answer.stderr == ""
