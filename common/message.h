@@ -185,6 +185,7 @@ struct message_uints {
     FIELD(INT, ended_at_us, "end", INT64_MAX, REQUIRED, "when the attempt ended or was given up")            \
     FIELD(INT, hold_us, "hld", INT64_MAX, REQUIRED, "the provider asks to wait so long after first_at_us")
 #define MESSAGE_FIELDS_breaker(FIELD)                                                                        \
+    FIELD(TEXT, lane, "ln", MESSAGE_LABEL_BYTES, REQUIRED, "the provider's name")                            \
     FIELD(TEXT, state, "st", MESSAGE_LABEL_BYTES, REQUIRED, "`closed`, `open` or `half_open`")               \
     FIELD(UINT, failures, "n", INT32_MAX, REQUIRED, "consecutive failures")                                  \
     FIELD(UINT, fail_max, "max", INT32_MAX, REQUIRED, "CIRCUIT_BREAKER_FAIL_MAX")                            \

@@ -39,6 +39,7 @@ static void send_breaker(struct fetcher *fetcher, const struct upstream_lane *la
     struct message message = {.type = MESSAGE_TYPE_breaker};
     const struct breaker *breaker = &lane->breaker;
 
+    message.breaker.lane = text_of(lane->name);
     message.breaker.state = text_of(breaker_state_name(breaker->state));
     message.breaker.failures = breaker->failures;
     message.breaker.fail_max = breaker->config.fail_max;

@@ -173,14 +173,14 @@ static void on_fetched(struct scheduler *scheduler, const struct message_fetched
 
 static void on_breaker(struct scheduler *scheduler, const struct message_breaker *breaker, int64_t now_us)
 {
-    for (size_t i = 0; i < LANES; i++) {
-        if (!lane_breaker(&scheduler->lanes[i], breaker, now_us)) {
-            log_warn("bad_breaker", log_text("state", breaker->state));
-            return;
-        }
-        log_info("breaker", log_str("lane", scheduler->lanes[i].name), log_text("state", breaker->state),
-                 log_int("failures", (int64_t)breaker->failures), log_text("reason", breaker->reason));
+    struct lane *lane = scheduler_lane(scheduler, breaker->lane);
+
+    if (!lane || !lane_breaker(lane, breaker, now_us)) {
+        log_warn("bad_breaker", log_text("lane", breaker->lane), log_text("state", breaker->state));
+        return;
     }
+    log_info("breaker", log_str("lane", lane->name), log_text("state", breaker->state),
+             log_int("failures", (int64_t)breaker->failures), log_text("reason", breaker->reason));
     gateways_tell(scheduler);
     scheduler_pump_soon(scheduler);
 }

@@ -16,15 +16,6 @@ void gateways_send(struct scheduler *scheduler, uint64_t gateway, struct message
     bus_dismiss(scheduler->gateways, gateway);
 }
 
-static struct lane *lane_find(struct scheduler *scheduler, struct text name)
-{
-    for (size_t i = 0; i < LANES; i++) {
-        if (text_equal(name, scheduler->lanes[i].name))
-            return &scheduler->lanes[i];
-    }
-    return NULL;
-}
-
 static void tell_state(struct scheduler *scheduler, uint64_t gateway, const struct lane *lane)
 {
     struct message message;
@@ -126,7 +117,7 @@ static uint64_t hash_label(struct text label)
 static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struct message_submit *submit,
                       struct bus_body *body, int64_t now_us)
 {
-    struct lane *lane = lane_find(scheduler, submit->lane);
+    struct lane *lane = scheduler_lane(scheduler, submit->lane);
     struct core_request request = {
         .id = {.gateway = gateway, .request = submit->id},
         .client = hash_label(submit->client),

@@ -50,6 +50,15 @@ void scheduler_count(struct scheduler *scheduler, enum metric metric)
     metric_add(&scheduler->metrics, metric, 1);
 }
 
+struct lane *scheduler_lane(struct scheduler *scheduler, struct text name)
+{
+    for (size_t i = 0; i < LANES; i++) {
+        if (text_equal(name, scheduler->lanes[i].name))
+            return &scheduler->lanes[i];
+    }
+    return NULL;
+}
+
 /* Something has changed: look what is to be done, once, when this wake-up's messages are all in. */
 void scheduler_pump_soon(struct scheduler *scheduler)
 {

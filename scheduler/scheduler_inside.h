@@ -43,6 +43,8 @@ struct decision {
 void scheduler_report(struct scheduler *scheduler, enum log_level level, const char *name,
                       const struct decision *decision);
 void scheduler_count(struct scheduler *scheduler, enum metric metric);
+/* The lane of that name; NULL when there is none. */
+struct lane *scheduler_lane(struct scheduler *scheduler, struct text name);
 /* Something has changed: look what is to be done, once, when this wake-up's messages are all in. */
 void scheduler_pump_soon(struct scheduler *scheduler);
 /* Something unreadable came on a link. */
