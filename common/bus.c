@@ -4,6 +4,7 @@
 
 #include "common/bus_internal.h"
 #include "common/clock.h"
+#include "common/loop.h"
 
 #define RECEIVE_CAP      256                       /* messages in one wake-up: others want a turn, too */
 #define LINK_HIGH_WATER  (2 * LINK_CREDITS + 1024) /* above the credits and the links' own */
@@ -11,14 +12,6 @@
 #define TICK_US          LINK_PING_US
 #define TICK_HURRY_US    20000 /* while a link is down */
 #define LINGER_MS        100   /* for the goodbyes */
-
-static void schedule(struct event *timer, int64_t delay_us)
-{
-    struct timeval delay = {.tv_sec = (time_t)(delay_us / US_PER_SECOND),
-                            .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)};
-
-    event_add(timer, &delay);
-}
 
 /* The descriptor is edge-triggered, and a send may have taken its edge: look before sleeping. */
 static void recheck(struct bus_socket *socket)
@@ -28,7 +21,7 @@ static void recheck(struct bus_socket *socket)
 
     if (!socket->draining && zmq_getsockopt(socket->handle, ZMQ_EVENTS, &events, &bytes) == 0 &&
         (events & ZMQ_POLLIN))
-        schedule(socket->again, 0);
+        loop_arm(socket->again, 0);
 }
 
 static void receive_event(struct bus_socket *socket, struct bus_frames *frames)
@@ -89,7 +82,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         rc = receive(socket, now_us);
     socket->draining = false;
     if (rc == 0 || rc == -EBADMSG)
-        schedule(socket->again, 0);
+        loop_arm(socket->again, 0);
     else
         recheck(socket); /* a handler may have sent after the last look */
 }
@@ -108,12 +101,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         if (socket->kind == BUS_CLIENT && !socket->server.up)
             next_us = TICK_HURRY_US;
     }
-    schedule(bus->tick, next_us);
+    loop_arm(bus->tick, next_us);
 }
 
 void bus_hurry(struct bus *bus)
 {
-    schedule(bus->tick, 0);
+    loop_arm(bus->tick, 0);
 }
 
 struct bus *bus_new(struct event_base *base)
@@ -234,7 +227,7 @@ static struct bus_socket *start(struct bus_socket *socket, const char *endpoint,
     }
     socket->next = bus->sockets;
     bus->sockets = socket;
-    schedule(socket->again, 0);
+    loop_arm(socket->again, 0);
     return socket;
 }
 

@@ -19,11 +19,19 @@ struct loop {
     bool draining, failed, ready;
 };
 
+void loop_arm(struct event *timer, int64_t delay_us)
+{
+    struct timeval delay = {0};
+
+    if (delay_us > 0)
+        delay = (struct timeval){.tv_sec = (time_t)(delay_us / US_PER_SECOND),
+                                 .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)};
+    event_add(timer, &delay);
+}
+
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
     struct loop *loop = arg;
-    struct timeval limit = {.tv_sec = (time_t)(loop->drain_us / US_PER_SECOND),
-                            .tv_usec = (suseconds_t)(loop->drain_us % US_PER_SECOND)};
 
     (void)what;
     if (loop->draining) {
@@ -32,7 +40,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     }
     log_info("drain", log_int("signal", number));
     loop->draining = true;
-    event_add(loop->drain_timer, &limit);
+    loop_arm(loop->drain_timer, loop->drain_us);
     if (loop->drain)
         loop->drain(loop->drain_arg);
     else

@@ -16,6 +16,9 @@ void loop_free(struct loop *loop); /* takes NULL */
 
 struct event_base *loop_base(struct loop *loop);
 
+/* Arms a timer; a delay below 0 counts as 0. */
+void loop_arm(struct event *timer, int64_t delay_us);
+
 /* What to do at SIGTERM. Without it the loop ends at once; with it, when loop_drained() is called. */
 void loop_on_drain(struct loop *loop, void (*drain)(void *arg), void *arg);
 void loop_drained(struct loop *loop);

@@ -108,13 +108,9 @@ static bool answer_from_cache(struct fetcher *fetcher, struct grant *grant)
 
 static void arm(struct fetcher *fetcher, struct grant *grant, int64_t now_us)
 {
-    int64_t delay_us = grant->earliest_at_us > now_us ? grant->earliest_at_us - now_us : 0;
-    struct timeval delay = {.tv_sec = (time_t)(delay_us / US_PER_SECOND),
-                            .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)};
-
     /* libevent counts from when this turn of the loop began, which would make the timer early. */
     event_base_update_cache_time(fetcher->base);
-    evtimer_add(grant->timer, &delay);
+    loop_arm(grant->timer, grant->earliest_at_us - now_us);
 }
 
 /* Shows that the process is awake; after a stop, what was about to be sent before it may not be sent any

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/loop.h"
 #include "gateway/admin_call.h"
 #include "gateway/admin_rules.h"
 #include "gateway/render.h"
@@ -118,15 +119,10 @@ static struct call take(struct admin *admin, unsigned place)
 
 static void arm(struct admin *admin, int64_t now_us)
 {
-    int64_t delay_us = admin->count > 0 ? admin->calls[0].due_us - now_us : 0;
-
-    if (admin->count == 0) {
+    if (admin->count > 0)
+        loop_arm(admin->timer, admin->calls[0].due_us - now_us);
+    else
         event_del(admin->timer);
-        return;
-    }
-    delay_us = delay_us > 0 ? delay_us : 0;
-    event_add(admin->timer, &(struct timeval){.tv_sec = (time_t)(delay_us / US_PER_SECOND),
-                                              .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)});
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

@@ -50,14 +50,6 @@ static struct moment sample(void)
     return (struct moment){.now_us = clock_now_us(), .wall_us = clock_wall_us()};
 }
 
-static void schedule(struct event *timer, int64_t delay_us)
-{
-    struct timeval delay = {.tv_sec = (time_t)(delay_us / US_PER_SECOND),
-                            .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)};
-
-    event_add(timer, &delay);
-}
-
 /* Deadlines come nearly always in order, so that the timer is armed once for many requests. */
 static void arm_deadline(struct gateway *gateway, int64_t now_us)
 {
@@ -66,7 +58,7 @@ static void arm_deadline(struct gateway *gateway, int64_t now_us)
     if (due_us >= gateway->deadline_us)
         return;
     gateway->deadline_us = due_us;
-    schedule(gateway->deadline, due_us > now_us ? due_us - now_us : 0);
+    loop_arm(gateway->deadline, due_us > now_us ? due_us - now_us : 0);
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -306,7 +298,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    schedule(gateway->tick, TICK_US);
+    loop_arm(gateway->tick, TICK_US);
     cache_tick(gateway->cache);
     proxy_flush(gateway->proxy, &moment);
     publish(gateway);
@@ -343,7 +335,7 @@ static void on_drain(void *arg)
     struct gateway *gateway = arg;
 
     gateway->health.draining = true;
-    schedule(gateway->last_call, gateway->config->drain_us * 3 / 4);
+    loop_arm(gateway->last_call, gateway->config->drain_us * 3 / 4);
     httpd_drain(gateway->httpd, on_drained, gateway);
 }
 
@@ -434,7 +426,7 @@ static int open_timers(struct gateway *gateway)
     gateway->last_call = evtimer_new(base, on_last_call, gateway);
     if (!gateway->tick || !gateway->deadline || !gateway->last_call)
         return -1;
-    schedule(gateway->tick, TICK_US);
+    loop_arm(gateway->tick, TICK_US);
     return 0;
 }
 

@@ -115,7 +115,7 @@ static void pump_lane(struct scheduler *scheduler, struct lane *lane, int64_t no
 static void on_pump(evutil_socket_t fd, short what, void *arg)
 {
     struct scheduler *scheduler = arg;
-    int64_t now_us = clock_now_us(), wakeup_us = CORE_NEVER, delay_us;
+    int64_t now_us = clock_now_us(), wakeup_us = CORE_NEVER;
     unsigned in_flight = 0;
 
     (void)fd;
@@ -138,10 +138,7 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
         event_del(scheduler->pump_timer);
         return;
     }
-    delay_us = wakeup_us - clock_now_us();
-    delay_us = delay_us > 0 ? delay_us : 0;
-    event_add(scheduler->pump_timer, &(struct timeval){.tv_sec = (time_t)(delay_us / US_PER_SECOND),
-                                                       .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)});
+    loop_arm(scheduler->pump_timer, wakeup_us - clock_now_us());
 }
 
 static void on_tell(evutil_socket_t fd, short what, void *arg)
