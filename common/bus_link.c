@@ -258,8 +258,8 @@ int bus_send(struct bus_socket *socket, uint64_t peer, struct message *message, 
         return -EAGAIN;
     message->to = peer;
     rc = bus_socket_send(socket, routing_of(&routing, socket, peer), message, body);
-    if (rc == -EAGAIN)
-        link_unspend(link);
+    if (rc < 0)
+        link_unspend(link); /* nothing has left */
     return rc == -EHOSTUNREACH ? -ENOTCONN : rc;
 }
 

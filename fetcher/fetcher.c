@@ -5,10 +5,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/link.h"
 #include "fetcher/fetcher_inside.h"
 
 #define LEASE_SLACK_US 1000000LL /* a probe's lease outlasts the longest call by so much */
 #define DETAIL_BYTES   160
+/* `sent`, `fetched`, `breaker` and a spare one for each `fetch` that a link has credits for, of which the
+ * scheduler has few out at a time. */
+#define OWED_MAX (4 * LINK_CREDITS)
 
 /* Of the lane as a whole. */
 static void emit(struct fetcher *fetcher, const char *name, enum reason reason, int64_t value)
@@ -327,6 +331,7 @@ static int open_links(struct fetcher *fetcher, const struct config *config)
     if (!fetcher->events)
         return -errno;
     config_endpoint(config, "fetcher", endpoint);
+    fetcher->outbox.max = OWED_MAX;
     fetcher->outbox.socket = bus_connect(fetcher->bus, endpoint, "fetcher", &link_handlers, fetcher);
     return fetcher->outbox.socket ? 0 : -errno;
 }

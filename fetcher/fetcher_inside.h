@@ -5,9 +5,9 @@
 #include "common/clock.h"
 #include "common/event.h"
 #include "common/loop.h"
+#include "common/outbox.h"
 #include "fetcher/cache_writer.h"
 #include "fetcher/grant.h"
-#include "fetcher/outbox.h"
 
 /* A provider. */
 struct upstream_lane {

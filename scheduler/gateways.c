@@ -2,13 +2,32 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/link.h"
 #include "scheduler/scheduler_inside.h"
 
-/* A gateway that takes nothing any more is dead: its requests go with it. */
+static struct outbox *outbox_find(struct scheduler *scheduler, uint64_t gateway)
+{
+    for (unsigned g = 0; g < scheduler->gateway_count; g++) {
+        if (scheduler->gateway_outboxes[g].peer == gateway)
+            return &scheduler->gateway_outboxes[g];
+    }
+    return NULL;
+}
+
+/* More than can be owed to a gateway that takes what it is sent: `accepted` and an end for each who waits,
+ * and the answers to what it may have sent unhandled. */
+static unsigned owed_max(const struct config *config)
+{
+    return 2 * (unsigned)config->waiters_max + LINK_CREDITS;
+}
+
+/* All that wait for one call are told in one turn, and may be more than a link has credits: the rest waits. A
+ * gateway that takes nothing any more is dead: its requests go with it. */
 void gateways_send(struct scheduler *scheduler, uint64_t gateway, struct message *message,
                    struct bus_body *body)
 {
-    int rc = bus_send(scheduler->gateways, gateway, message, body);
+    struct outbox *outbox = outbox_find(scheduler, gateway);
+    int rc = outbox ? outbox_send(outbox, message, body) : -ENOTCONN;
 
     if (rc == 0 || rc == -ENOTCONN)
         return;
@@ -16,20 +35,38 @@ void gateways_send(struct scheduler *scheduler, uint64_t gateway, struct message
     bus_dismiss(scheduler->gateways, gateway);
 }
 
-static void tell_state(struct scheduler *scheduler, uint64_t gateway, const struct lane *lane)
+bool gateways_told(const struct scheduler *scheduler)
+{
+    for (unsigned g = 0; g < scheduler->gateway_count; g++) {
+        if (scheduler->gateway_outboxes[g].count > 0)
+            return false;
+    }
+    return true;
+}
+
+void gateways_forget(struct scheduler *scheduler)
+{
+    while (scheduler->gateway_count > 0)
+        outbox_link(&scheduler->gateway_outboxes[--scheduler->gateway_count], 0);
+}
+
+/* A gateway that has to wait for its answers does without: it would be old when its turn came, and the next
+ * comes within a second. */
+static void tell_state(const struct outbox *outbox, const struct lane *lane)
 {
     struct message message;
 
+    if (outbox->count > 0)
+        return;
     lane_state(lane, clock_now_us(), &message);
-    gateways_send(scheduler, gateway, &message, NULL);
+    bus_send(outbox->socket, outbox->peer, &message, NULL);
 }
 
 void gateways_tell(struct scheduler *scheduler)
 {
-    /* From the end: a gateway that is found dead leaves the list. */
-    for (unsigned g = scheduler->gateway_count; g > 0; g--) {
-        for (size_t i = 0; i < LANES && g <= scheduler->gateway_count; i++)
-            tell_state(scheduler, scheduler->gateway_epochs[g - 1], &scheduler->lanes[i]);
+    for (unsigned g = 0; g < scheduler->gateway_count; g++) {
+        for (size_t i = 0; i < LANES; i++)
+            tell_state(&scheduler->gateway_outboxes[g], &scheduler->lanes[i]);
     }
 }
 
@@ -163,6 +200,7 @@ static void on_cancel(struct scheduler *scheduler, uint64_t gateway, uint64_t id
 static void gateway_up(void *arg, uint64_t peer, struct text role)
 {
     struct scheduler *scheduler = arg;
+    struct outbox *outbox;
 
     log_info("gateway_up", log_hex("epoch", peer), log_text("role", role));
     if (scheduler->gateway_count == GATEWAYS_MAX) {
@@ -170,23 +208,37 @@ static void gateway_up(void *arg, uint64_t peer, struct text role)
         bus_dismiss(scheduler->gateways, peer);
         return;
     }
-    scheduler->gateway_epochs[scheduler->gateway_count++] = peer;
+    outbox = &scheduler->gateway_outboxes[scheduler->gateway_count++];
+    *outbox = (struct outbox){.socket = scheduler->gateways, .max = owed_max(scheduler->config)};
+    outbox_link(outbox, peer);
     for (size_t i = 0; i < LANES; i++)
-        tell_state(scheduler, peer, &scheduler->lanes[i]);
+        tell_state(outbox, &scheduler->lanes[i]);
 }
 
 static void gateway_down(void *arg, uint64_t peer, const char *why)
 {
     struct scheduler *scheduler = arg;
+    struct outbox *outbox = outbox_find(scheduler, peer);
 
     log_warn("gateway_down", log_hex("epoch", peer), log_str("why", why));
-    for (unsigned g = 0; g < scheduler->gateway_count; g++) {
-        if (scheduler->gateway_epochs[g] == peer)
-            scheduler->gateway_epochs[g] = scheduler->gateway_epochs[--scheduler->gateway_count];
+    if (outbox) {
+        outbox_link(outbox, 0);
+        *outbox = scheduler->gateway_outboxes[--scheduler->gateway_count];
     }
     for (size_t i = 0; i < LANES; i++)
         core_gateway_lost(scheduler->lanes[i].core, peer);
     scheduler_pump_soon(scheduler);
+}
+
+static void gateway_writable(void *arg, uint64_t peer)
+{
+    struct scheduler *scheduler = arg;
+    struct outbox *outbox = outbox_find(scheduler, peer);
+
+    if (outbox)
+        outbox_flush(outbox);
+    if (scheduler->draining)
+        scheduler_pump_soon(scheduler);
 }
 
 static void gateway_message(void *arg, uint64_t peer, const struct message *message, struct bus_body *body)
@@ -208,5 +260,8 @@ static void gateway_message(void *arg, uint64_t peer, const struct message *mess
         log_warn("unexpected_message", log_hex("gateway", peer), log_int("type", (int64_t)message->type));
 }
 
-const struct bus_link_handlers gateways_handlers = {
-    .up = gateway_up, .down = gateway_down, .message = gateway_message, .bad = scheduler_bad};
+const struct bus_link_handlers gateways_handlers = {.up = gateway_up,
+                                                    .down = gateway_down,
+                                                    .message = gateway_message,
+                                                    .writable = gateway_writable,
+                                                    .bad = scheduler_bad};

@@ -130,7 +130,7 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
         core_look(scheduler->lanes[i].core, now_us, &view);
         in_flight += view.in_flight;
     }
-    if (scheduler->draining && in_flight == 0) {
+    if (scheduler->draining && in_flight == 0 && gateways_told(scheduler)) {
         loop_drained(scheduler->loop); /* bus_free() says goodbye; gateways submit again to the next epoch */
         return;
     }
@@ -285,6 +285,7 @@ void scheduler_free(struct scheduler *scheduler)
     if (!scheduler)
         return;
     bus_free(scheduler->bus);
+    gateways_forget(scheduler);
     event_publisher_free(scheduler->events);
     for (size_t i = 0; i < LANES; i++)
         lane_close(&scheduler->lanes[i]);

@@ -5,6 +5,7 @@
 
 #include "common/bus.h"
 #include "common/event.h"
+#include "common/outbox.h"
 #include "scheduler/controls.h"
 #include "scheduler/lane.h"
 #include "scheduler/scheduler.h"
@@ -24,7 +25,7 @@ struct scheduler {
     struct lane lanes[LANES];
     uint64_t fetcher; /* the epoch of the one that is ready; 0 none */
     unsigned gateway_count;
-    uint64_t gateway_epochs[GATEWAYS_MAX];
+    struct outbox gateway_outboxes[GATEWAYS_MAX]; /* those that are up */
     bool draining;
     struct controls controls;
 };
@@ -60,8 +61,13 @@ void gateways_reject(struct scheduler *scheduler, const struct lane *lane, const
 /* The same with the waiter's own reason, unless its client has left. Takes the waiter. */
 void gateways_dismiss(struct scheduler *scheduler, const struct lane *lane, struct waiter *waiter,
                       int64_t now_us);
+/* Now, or when the gateway has taken what it was sent before. Borrows both. */
 void gateways_send(struct scheduler *scheduler, uint64_t gateway, struct message *message,
                    struct bus_body *body);
+/* Whether nothing waits that a gateway is still to be told. */
+bool gateways_told(const struct scheduler *scheduler);
+/* Forgets what waits. */
+void gateways_forget(struct scheduler *scheduler);
 
 /* False: the fetcher is gone, and with it every grant; they wait again. */
 bool fetchers_send(struct scheduler *scheduler, struct message *message, struct bus_body *body);
