@@ -1,7 +1,9 @@
 """client.py - HTTP clients for tests: one request, many at once, and a raw connection to leave at will."""
 import asyncio
 import dataclasses
+import http.client
 import json
+import select
 import socket
 import struct
 import time
@@ -73,11 +75,22 @@ def ask_in_turn(port, targets, fields=()):
 
 
 class Waiting:
-    """A request whose answer is not read: its client may leave by FIN or RST."""
+    """A request whose answer is not read at once: its client may leave by FIN or RST."""
 
     def __init__(self, port, target, fields=()):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.started = time.monotonic()
         self.socket.sendall(request_bytes(target, "GET", fields))
+
+    def answered(self, seconds=0.0):
+        """Whether the answer, or the end, has come within that time."""
+        return bool(select.select([self.socket], [], [], seconds)[0])
+
+    def answer(self):
+        response = http.client.HTTPResponse(self.socket)
+        response.begin()
+        fields = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, fields, response.read(), self.started, time.monotonic())
 
     def leave_by_fin(self):
         self.socket.shutdown(socket.SHUT_WR)
