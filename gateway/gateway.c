@@ -203,31 +203,47 @@ static void administrate(struct gateway *gateway, struct httpd_exchange *exchang
         log_warn("admin_refused", log_text("request", request_id), log_int("status", status));
 }
 
+static void refuse_method(struct gateway *gateway, struct httpd_exchange *exchange)
+{
+    char digits[RENDER_ID_BYTES];
+
+    route_refuse(exchange, 405, "Only GET and HEAD are allowed here", proxy_draw_id(gateway->proxy, digits));
+}
+
+/* A page of our own, or nothing. */
+static void show_route(struct gateway *gateway, struct httpd_exchange *exchange,
+                       const struct http_request *request, int64_t now_us)
+{
+    const struct route *route = route_find(request->path);
+    char digits[RENDER_ID_BYTES];
+
+    if (!route)
+        route_refuse(exchange, 404, "No such path; / lists those that there are",
+                     proxy_draw_id(gateway->proxy, digits));
+    else if (request->method != HTTP_GET && request->method != HTTP_HEAD)
+        refuse_method(gateway, exchange);
+    else
+        show(gateway, exchange, route, now_us);
+}
+
+/* What comes most often comes first. */
 static void on_request(void *arg, struct httpd_exchange *exchange, const struct http_request *request)
 {
     const struct lane *lane = lane_at_path(request->path);
-    const struct route *route = lane ? NULL : route_find(request->path);
     struct gateway *gateway = arg;
     struct moment moment = sample();
-    char digits[RENDER_ID_BYTES];
 
-    if (admin_call_is(request->path)) {
-        administrate(gateway, exchange, request);
-    } else if (job_call_is(request->path)) {
-        proxy_job_request(gateway->proxy, exchange, request, &moment);
-        settle(gateway, &moment);
-    } else if (!lane && !route) {
-        route_refuse(exchange, 404, "No such path; / lists those that there are",
-                     proxy_draw_id(gateway->proxy, digits));
-    } else if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
-        route_refuse(exchange, 405, "Only GET and HEAD are allowed here",
-                     proxy_draw_id(gateway->proxy, digits));
-    } else if (route) {
-        show(gateway, exchange, route, moment.now_us);
-    } else {
+    if (lane && (request->method == HTTP_GET || request->method == HTTP_HEAD))
         proxy_request(gateway->proxy, exchange, request, lane, &moment);
-        settle(gateway, &moment);
-    }
+    else if (lane)
+        refuse_method(gateway, exchange);
+    else if (job_call_is(request->path))
+        proxy_job_request(gateway->proxy, exchange, request, &moment);
+    else if (admin_call_is(request->path))
+        administrate(gateway, exchange, request);
+    else
+        show_route(gateway, exchange, request, moment.now_us);
+    settle(gateway, &moment);
 }
 
 static void on_gone(void *arg, struct httpd_exchange *exchange)

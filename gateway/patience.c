@@ -180,6 +180,7 @@ int patience_read(const struct http_request *request, int64_t limit_us, struct p
             find_preferences(field->value, &found);
         }
     }
-    prefer(&found, patience);
+    if (found.has_wait || found.has_async)
+        prefer(&found, patience);
     return 0;
 }
