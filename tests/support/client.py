@@ -32,10 +32,10 @@ def request_bytes(target, method="GET", fields=()):
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def read_answer(reader, started):
+async def read_answer(reader, started, method="GET"):
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     fields = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
-    body = await reader.readexactly(int(fields.get("content-length", 0)))
+    body = await reader.readexactly(0 if method == "HEAD" else int(fields.get("content-length", 0)))
     return Answer(int(head[0].split()[1]), fields, body, started, time.monotonic())
 
 
@@ -44,7 +44,7 @@ async def ask_async(port, target, fields=(), method="GET"):
     try:
         started = time.monotonic()
         writer.write(request_bytes(target, method, fields))
-        return await asyncio.wait_for(read_answer(reader, started), PATIENCE)
+        return await asyncio.wait_for(read_answer(reader, started, method), PATIENCE)
     finally:
         writer.close()
 

@@ -55,11 +55,12 @@ def check_log(name, text):
 class Process:
     """One running program. Its log is the file `log`, the words of its READY line are in `ready`."""
 
-    def __init__(self, name, environment, folder):
+    def __init__(self, name, environment, folder, log=None):
         self.name = name
-        self.log = folder / f"{name}.log"
+        self.log = folder / f"{log or name}.log"
         self.ready = {}
         self.killed = False
+        self.told_to_stop = False
         with open(self.log, "ab") as log:
             self.popen = subprocess.Popen([BIN / f"sluice-{name}"], env=environment, cwd=folder,
                                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
@@ -73,6 +74,10 @@ class Process:
     def log_text(self):
         return self.log.read_text(errors="replace")
 
+    @property
+    def port(self):
+        return int(self.ready["port"])
+
     def running(self):
         return self.popen.poll() is None
 
@@ -81,9 +86,14 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def stop(self):
-        if self.running():
+    def terminate(self):
+        """Once: a second signal would cut the drain short."""
+        if self.running() and not self.told_to_stop:
             self.popen.send_signal(signal.SIGTERM)
+        self.told_to_stop = True
+
+    def stop(self):
+        self.terminate()
         status = self.popen.wait(START_SECONDS)
         self.popen.stdout.close()
         return status
@@ -167,6 +177,15 @@ class Stack:
             self.processes[name].wait_ready()
         return self.processes[name]
 
+    def spawn_gateway(self, **options):
+        """One more gateway, on a port of its own; "gateway-2" and so on among the processes."""
+        name = f"gateway-{1 + sum(name.startswith('gateway') for name in self.processes)}"
+        environment = self.environment | {"GATEWAY_PORT": "0"} | {key: str(value) for key, value in options.items()}
+        self.processes[name] = Process("gateway", environment, self.folder, name)
+        self.processes[name].wait_ready()
+        wait_for(lambda: client.ask(self.processes[name].port, "/readyz").status == 200, f"{name} is ready")
+        return self.processes[name]
+
     def kill(self, name):
         self.processes[name].kill()
 
@@ -176,11 +195,12 @@ class Stack:
         return self.spawn(name)
 
     def stop(self):
-        for name in [*reversed(PROCESSES), "simulator"]:
+        more = [name for name in self.processes if name not in [*PROCESSES, "simulator"]]
+        for name in [*more, *reversed(PROCESSES), "simulator"]:
             process = self.processes.get(name)
             if process is None:
                 continue
-            assert process.killed or process.running(), f"{name} died:\n{process.log_text()[-4000:]}"
+            assert process.killed or process.told_to_stop or process.running(), f"{name} died:\n{process.log_text()[-4000:]}"
             status = process.stop()
             assert process.killed or status == 0, f"{name} ended with {status}:\n{process.log_text()[-4000:]}"
         for name, process in self.processes.items():
@@ -199,11 +219,11 @@ class Stack:
 
     @property
     def port(self):
-        return int(self.processes["gateway"].ready["port"])
+        return self.processes["gateway"].port
 
     @property
     def metricsd_port(self):
-        return int(self.processes["metricsd"].ready["port"])
+        return self.processes["metricsd"].port
 
     def get(self, target, **how):
         return client.ask(self.port, target, **how)
