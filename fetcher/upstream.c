@@ -235,8 +235,8 @@ static void read_connection(struct upstream_head *head, struct text value);
 /* The fields we know. All others stay here: the list is one of what may pass, so that no hop-by-hop field,
  * cookie or rate limit (ours to keep, not the client's) ever does. Content-Encoding passes because a body
  * that comes encoded, unasked, is passed on as it is. Retry-After passes only with an error of the provider's
- * own. Of what frames the message (FRAMES) nothing may be doubtful. */
-enum field_passage { STAYS, FRAMES, PASSES, PASSES_WITH_5XX };
+ * own, and when it is one. Of what frames the message (FRAMES) nothing may be doubtful. */
+enum field_passage { STAYS, FRAMES, PASSES, RETRY_AFTER };
 
 static const struct known_field {
     const char *name;
@@ -255,7 +255,7 @@ static const struct known_field {
     {"WWW-Authenticate", PASSES, NULL},
     {"Allow", PASSES, NULL},
     {"Via", PASSES, NULL},
-    {"Retry-After", PASSES_WITH_5XX, read_retry_after},
+    {"Retry-After", RETRY_AFTER, read_retry_after},
     {"Content-Length", FRAMES, read_length},
     {"Transfer-Encoding", FRAMES, read_coding},
     {"Connection", FRAMES, read_connection},
@@ -334,6 +334,19 @@ static void pass_field(struct upstream_head *head, const char *name, struct text
         put_field(head, name, value);
 }
 
+/* Whole seconds, not absurdly many, or a date: what RFC 9110, 10.2.3 knows. The rest is only for us to make
+ * sense of. */
+static bool is_retry_after(struct text value)
+{
+    return (value.bytes > 0 && value.bytes <= 9 && http_all(value, HTTP_IN_DIGIT)) || read_date(value) >= 0;
+}
+
+static bool may_pass(const struct upstream_head *head, const struct known_field *field, struct text value)
+{
+    return field->passage == PASSES ||
+           (field->passage == RETRY_AFTER && head->status >= 500 && is_retry_after(value));
+}
+
 static void read_field(struct upstream_head *head, struct text line)
 {
     const char *colon = memchr(line.at, ':', line.bytes);
@@ -357,7 +370,7 @@ static void read_field(struct upstream_head *head, struct text line)
         return;
     if (known->read)
         known->read(head, value);
-    if (known->passage == PASSES || (known->passage == PASSES_WITH_5XX && head->status >= 500))
+    if (may_pass(head, known, value))
         pass_field(head, known->name, value);
 }
 

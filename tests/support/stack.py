@@ -162,7 +162,8 @@ class Stack:
             self.environment.setdefault("SIMULATOR_WINDOW_SECONDS", rate)
             self.simulator = Simulator(int(self.spawn("simulator").ready["port"]))
             self.environment["SIMULATOR_PORT"] = str(self.simulator.port)
-            self.environment["UPSTREAM_URL"] = f"http://127.0.0.1:{self.simulator.port}/api/score"
+            url = self.environment.get("UPSTREAM_URL", "http://127.0.0.1:{port}/api/score")
+            self.environment["UPSTREAM_URL"] = url.replace("{port}", str(self.simulator.port))
         for name in PROCESSES:
             self.spawn(name, wait=False)
         for name in PROCESSES:
