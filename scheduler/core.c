@@ -10,6 +10,12 @@
 #define SEQ_NEW      (UINT64_C(1) << 63)
 #define SEQ_TIE_BITS 12
 
+static void on_lifted(void *arg, const struct job *job, int64_t now_us)
+{
+    core_note(arg, DECISION_SCHEDULER_LIFTED,
+              &(struct core_about){.job = job, .value = now_us - job->arrival_us});
+}
+
 struct core *core_new(const struct core_config *config, int64_t now_us)
 {
     struct core *core = calloc(1, sizeof(*core));
@@ -22,10 +28,13 @@ struct core *core_new(const struct core_config *config, int64_t now_us)
     queue_init(&core->queue, &(struct queue_config){.policy = config->policy,
                                                     .max = config->queue_max,
                                                     .client_max = config->client_max,
-                                                    .starvation_us = config->starvation_us});
+                                                    .starvation_us = config->starvation_us,
+                                                    .lifted = on_lifted,
+                                                    .arg = core});
     roster_init(&core->roster);
     core->last_attempt = config->attempt_base;
     core->progress_us = now_us;
+    core->hold_since_us = now_us;
     core->known_us = INT64_MIN;
     return core;
 }
@@ -61,6 +70,7 @@ void core_restore(struct core *core, const struct core_memory *memory, int64_t k
 {
     limiter_restore(&core->limiter, &memory->limiter);
     core->paused = memory->paused;
+    core->held = core->limiter.hold_us > core->hold_since_us;
     core->known_us = known_us;
     core->unknown = memory->limiter.unanswered;
     core->unknown_at_us = memory->limiter.bound_us;
@@ -116,7 +126,7 @@ void core_free(struct core *core)
 static void abandon(struct core *core, struct job *job)
 {
     if (job->state == JOB_IN_FLIGHT) {
-        flight_find(&core->flights, job->attempt)->recalled = true;
+        flight_recall(flight_find(&core->flights, job->attempt), REASON_CANCELLED);
         return;
     }
     queue_remove(&core->queue, job);
@@ -313,8 +323,11 @@ static struct job *enter(struct core *core, const struct core_request *request)
     }
     job->payload = request->payload;
     job_add(job, waiter);
-    if (queue_push(&core->queue, job, request->client) == 0)
+    if (queue_push(&core->queue, job, request->client) == 0) {
+        if (queue_count(&core->queue) > core->queued_max)
+            core->queued_max = queue_count(&core->queue);
         return job;
+    }
     roster_remove_waiter(&core->roster, waiter);
     roster_remove_job(&core->roster, job);
     waiter_free(waiter);
@@ -429,11 +442,13 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
 
     *view = (struct core_view){
         .queued = queue_count(&core->queue),
+        .queued_max = core->queued_max,
         .waiters = roster_waiter_count(&core->roster),
         .in_flight = core->flights.count,
         .fetcher_ready = core->fetcher_ready,
         .d_us = limiter_d_us(&core->limiter),
         .g_us = g_us == LIMITER_NEVER ? 0 : g_us,
+        .doubt_ppm = core->limiter.doubt_ppm,
         .hold_us = hold_us > now_us ? hold_us - now_us : 0,
         .next_us = limiter_forecast_us(&core->limiter, now_us, 0) - now_us,
         .stuck_us = stuck_us > 0 ? stuck_us : 0,

@@ -14,6 +14,7 @@ struct flight {
     int64_t sent_us;                /* 0: not known to be sent */
     bool recalled; /* to be given back if it has not been sent: nobody waits for it, or a hold has come */
     bool aborted;  /* the fetcher has been told so */
+    enum reason recall_reason;
 };
 
 struct flights {
@@ -24,6 +25,8 @@ struct flights {
 /* NULL when full. Borrowed until the next flight_remove(). */
 struct flight *flight_add(struct flights *flights, uint64_t attempt);
 struct flight *flight_find(struct flights *flights, uint64_t attempt);
+/* It is to be given back if it has not been sent. */
+void flight_recall(struct flight *flight, enum reason reason);
 void flight_remove(struct flights *flights, struct flight *flight);
 
 #endif

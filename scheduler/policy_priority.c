@@ -62,6 +62,8 @@ static void lift_starved(struct queue *queue, int64_t now_us)
         order_remove(&queue->ages, &job->index);
         job->starved = true;
         move(queue, job, STARVED);
+        if (queue->config.lifted)
+            queue->config.lifted(queue->config.arg, job, now_us);
     }
 }
 
