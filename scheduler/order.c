@@ -1,164 +1,714 @@
-/* order.c - see order.h. Nodes have no parent pointers: every operation walks down from the root, which
- * finds its way by key and seq, and touches no node beside it: a node is likely to be a cache miss. */
+/* order.c - see order.h. A full leaf first shares with its neighbours, so that nine of ten places are taken
+ * before it splits; what is appended leaves full leaves behind. A node joins its neighbour when both fit into
+ * one with some room to spare, so that it does not split and join again and again. */
 #include "scheduler/order.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* The finisher of SplitMix64: keys and seqs are consecutive, their weights must not be. */
-static uint64_t weight(const struct order_node *node)
+#define LEAF       32
+#define INNER      28 /* as many as make it no larger than a leaf */
+#define WORTH      4  /* so much room makes it worth to share with a neighbour */
+#define LEAF_JOIN  28 /* so many together become one */
+#define INNER_JOIN 24
+#define LEVELS_MAX 16 /* of inner nodes: 2^32 entries need fewer */
+#define WORD_BITS  6
+
+/* Leaves and inner nodes are of one size, so that a spare one is good for both. */
+struct order_node {
+    struct order_node *next; /* among the spare ones, and while all are moved together */
+    uint32_t used;
+    union {
+        struct {
+            uint8_t tags[LEAF]; /* to find an entry without a look at many; of bits: how many each has */
+            struct order_entry entries[LEAF];
+        };
+        struct {
+            uint32_t counts[INNER];        /* members below each child */
+            struct order_key least[INNER]; /* none of the child comes before, all of those left of it do */
+            struct order_node *children[INNER];
+        };
+    };
+};
+
+struct step {
+    struct order_node *inner;
+    unsigned at; /* of its child that is next */
+};
+
+struct path {
+    struct step steps[LEVELS_MAX]; /* from the root */
+    struct order_node *leaf;
+};
+
+static inline bool before(struct order_key a, struct order_key b)
 {
-    uint64_t x = node->seq + (node->key + 1) * 0x9e3779b97f4a7c15U;
-
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    return x ^ (x >> 31);
+    return (a.key < b.key) | ((a.key == b.key) & (a.seq < b.seq));
 }
 
-static bool before(const struct order_node *a, const struct order_node *b)
+static unsigned bit_count(uint64_t bits)
 {
-    return a->key != b->key ? a->key < b->key : a->seq < b->seq;
-}
+    unsigned count = 0;
 
-/* Splits the tree into what comes before the node and what comes after. Gives the size of the first part.
- * Recursion is as deep as the path: O(log n) expected, about 50 at a million nodes. */
-static uint32_t split(struct order_node *tree, const struct order_node *at, struct order_node **less,
-                      struct order_node **more)
-{
-    uint32_t count;
-
-    if (!tree) {
-        *less = NULL;
-        *more = NULL;
-        return 0;
-    }
-    if (before(tree, at)) {
-        *less = tree;
-        return tree->smaller + 1 + split(tree->right, at, &tree->right, more);
-    }
-    *more = tree;
-    count = split(tree->left, at, less, &tree->left);
-    tree->smaller -= count;
+    for (; bits; bits &= bits - 1)
+        count++;
     return count;
 }
 
-/* Joins two trees, all of the first, which has so many nodes, before all of the second. */
-static struct order_node *join(struct order_node *less, uint32_t count, struct order_node *more)
+static uint8_t mix(struct order_key key)
 {
-    if (!less || !more)
-        return less ? less : more;
-    if (weight(less) > weight(more)) {
-        less->right = join(less->right, count - less->smaller - 1, more);
-        return less;
+    return (uint8_t)(((key.seq ^ key.key * 0x9e3779b97f4a7c15U) * 0xbf58476d1ce4e5b9U) >> 56);
+}
+
+static uint8_t tag_of(const struct order *order, const struct order_entry *entry)
+{
+    return order->bits ? (uint8_t)bit_count(entry->number) : mix(entry->key);
+}
+
+/* How many members the first entries of a leaf stand for. */
+static inline unsigned members(const struct order *order, const struct order_node *leaf, unsigned entries)
+{
+    unsigned count = 0;
+
+    if (!order->bits)
+        return entries;
+    for (unsigned i = 0; i < entries; i++)
+        count += leaf->tags[i];
+    return count;
+}
+
+/* The child below which the key is, or belongs. */
+static inline unsigned child_of(const struct order_node *inner, struct order_key key)
+{
+    unsigned low = 0, count = inner->used - 1;
+
+    while (count > 0) {
+        unsigned half = count / 2;
+        bool right = !before(key, inner->least[low + half + 1]);
+
+        low += right ? half + 1 : 0;
+        count = right ? count - half - 1 : half;
     }
-    more->left = join(less, count, more->left);
-    more->smaller += count;
-    return more;
+    return low;
 }
 
-void order_insert(struct order *order, struct order_node *node)
+/* How many of the leaf come before that key. */
+static unsigned place_for(const struct order_node *leaf, struct order_key key)
 {
-    struct order_node **link = &order->root;
-    uint64_t mine = weight(node);
+    unsigned low = 0, count = leaf->used;
 
-    while (*link && weight(*link) >= mine) {
-        bool left = before(node, *link);
+    if (count == 0 || before(leaf->entries[count - 1].key, key))
+        return count;                       /* most come last */
+    for (unsigned i = 0; i < count; i += 2) /* the search would meet one cache miss after the other */
+        __builtin_prefetch(&leaf->entries[i]);
+    while (count > 0) {
+        unsigned half = count / 2;
+        bool right = before(leaf->entries[low + half].key, key);
 
-        (*link)->smaller += left;
-        link = left ? &(*link)->left : &(*link)->right;
+        low += right ? half + 1 : 0;
+        count = right ? count - half - 1 : half;
     }
-    node->smaller = split(*link, node, &node->left, &node->right);
-    *link = node;
-    order->count++;
+    return low;
 }
 
-void order_remove(struct order *order, struct order_node *node)
+/* The place in a plain leaf of the entry with that key, which is there. */
+static unsigned place_of(const struct order_node *leaf, struct order_key key)
 {
-    struct order_node **link = &order->root;
+    uint8_t tag = mix(key);
+    const uint8_t *end = leaf->tags + leaf->used, *found = leaf->tags, *other;
 
-    while (*link != node) {
-        bool left;
-
-        assert(*link);
-        left = before(node, *link);
-        (*link)->smaller -= left;
-        link = left ? &(*link)->left : &(*link)->right;
+    for (;;) {
+        found = memchr(found, tag, (size_t)(end - found));
+        assert(found);
+        other = memchr(found + 1, tag, (size_t)(end - found - 1));
+        if (!other || !before(leaf->entries[found - leaf->tags].key, key))
+            return (unsigned)(found - leaf->tags);
+        found = other;
     }
-    *link = join(node->left, node->smaller, node->right);
-    node->left = NULL;
-    node->right = NULL;
-    order->count--;
 }
 
-void order_replace(struct order *order, struct order_node *old, struct order_node *node)
+static void descend(const struct order *order, struct order_key key, struct path *path)
 {
-    struct order_node **link = &order->root;
+    struct order_node *node = order->root;
 
-    while (*link != old) {
-        assert(*link);
-        link = before(old, *link) ? &(*link)->left : &(*link)->right;
+    for (unsigned level = 0; level < order->levels; level++) {
+        path->steps[level] = (struct step){.inner = node, .at = child_of(node, key)};
+        node = node->children[path->steps[level].at];
     }
-    *node = *old;
-    *link = node;
-    old->left = NULL;
-    old->right = NULL;
+    path->leaf = node;
 }
 
-struct order_node *order_find(const struct order *order, uint64_t key, uint64_t seq)
+/* The leaf where the key is, or belongs, and how many members come before that leaf. */
+static const struct order_node *find_leaf(const struct order *order, struct order_key key, unsigned *rank)
 {
-    const struct order_node wanted = {.key = key, .seq = seq};
-    struct order_node *at = order->root;
+    const struct order_node *node = order->root;
 
-    while (at && (at->key != key || at->seq != seq))
-        at = before(&wanted, at) ? at->left : at->right;
-    return at;
+    *rank = 0;
+    for (unsigned level = 0; level < order->levels; level++) {
+        unsigned at = child_of(node, key);
+
+        for (unsigned i = 0; i < at; i++)
+            *rank += node->counts[i];
+        node = node->children[at];
+    }
+    return node;
 }
 
-unsigned order_rank_of(const struct order *order, uint64_t key, uint64_t seq)
+/* The leaf with the member of that rank, which becomes its rank there; with the way to it, if wanted. */
+static struct order_node *find_rank(const struct order *order, unsigned *rank, struct path *path)
 {
-    const struct order_node wanted = {.key = key, .seq = seq};
-    const struct order_node *at = order->root;
-    unsigned rank = 0;
+    struct order_node *node = order->root;
 
-    while (at) {
-        if (!before(at, &wanted)) {
-            at = at->left;
+    for (unsigned level = 0; level < order->levels; level++) {
+        unsigned at = 0;
+
+        while (*rank >= node->counts[at])
+            *rank -= node->counts[at++];
+        if (path)
+            path->steps[level] = (struct step){.inner = node, .at = at};
+        node = node->children[at];
+    }
+    return node;
+}
+
+/* So many members more, or fewer, are in the leaf to which the path leads. */
+static void count_in(struct order *order, const struct path *path, int more)
+{
+    for (unsigned level = 0; level < order->levels; level++)
+        path->steps[level].inner->counts[path->steps[level].at] += (uint32_t)more;
+    order->count += (uint32_t)more;
+}
+
+static struct order_node *take_spare(struct order *order)
+{
+    struct order_node *node = order->spare;
+
+    order->spare = node->next;
+    node->next = NULL;
+    node->used = 0;
+    return node;
+}
+
+static void keep_spare(struct order *order, struct order_node *node)
+{
+    node->next = order->spare;
+    order->spare = node;
+}
+
+static void trim(struct order *order)
+{
+    while (order->spare && order->nodes > order->least) {
+        struct order_node *node = order->spare;
+
+        order->spare = node->next;
+        order->nodes--;
+        free(node);
+    }
+}
+
+/* So many nodes at least, and so many spare ones. False when out of memory. */
+static bool fill(struct order *order, uint32_t nodes, unsigned spare)
+{
+    for (const struct order_node *node = order->spare; node && spare > 0; node = node->next)
+        spare--;
+    for (; order->nodes < nodes || spare > 0; spare -= spare > 0) {
+        struct order_node *node = malloc(sizeof(*node));
+
+        if (!node)
+            return false;
+        order->nodes++;
+        keep_spare(order, node);
+    }
+    return true;
+}
+
+/* The first leaf is no larger than needs be: many orders have few entries. */
+static bool make_first(struct order *order, unsigned room)
+{
+    size_t bytes = offsetof(struct order_node, entries) + room * sizeof(struct order_entry);
+    struct order_node *root = realloc(order->root, bytes);
+
+    if (!root)
+        return false;
+    if (!order->root) {
+        root->used = 0;
+        order->nodes++;
+    }
+    order->root = root;
+    order->room = (uint8_t)room;
+    return true;
+}
+
+int order_reserve(struct order *order, unsigned entries)
+{
+    uint32_t leaves = entries / LEAF + (entries % LEAF > 0), least = leaves;
+    unsigned room = order->room > 0 ? order->room : 1;
+
+    for (uint32_t nodes = leaves; nodes > 1; least += nodes)
+        nodes = (nodes + INNER - 1) / INNER;
+    while (room < LEAF && room < entries)
+        room *= 2;
+    if ((entries > 0 && room > order->room && !make_first(order, room)) || !fill(order, least, 0)) {
+        trim(order);
+        return -ENOMEM;
+    }
+    order->least = least;
+    if (entries == 0 && order->root) {
+        keep_spare(order, order->root);
+        order->root = NULL;
+        order->room = 0;
+    }
+    trim(order);
+    return 0;
+}
+
+/* Places come in between, with whatever is in them. */
+static void open_places(struct order_node *leaf, unsigned at, unsigned count)
+{
+    unsigned behind = leaf->used - at;
+
+    memmove(&leaf->tags[at + count], &leaf->tags[at], behind);
+    memmove(&leaf->entries[at + count], &leaf->entries[at], behind * sizeof(struct order_entry));
+    leaf->used += count;
+}
+
+static void close_places(struct order_node *leaf, unsigned at, unsigned count)
+{
+    unsigned behind = leaf->used - at - count;
+
+    memmove(&leaf->tags[at], &leaf->tags[at + count], behind);
+    memmove(&leaf->entries[at], &leaf->entries[at + count], behind * sizeof(struct order_entry));
+    leaf->used -= count;
+}
+
+static void put(const struct order *order, struct order_node *leaf, unsigned at,
+                const struct order_entry *entry)
+{
+    open_places(leaf, at, 1);
+    leaf->tags[at] = tag_of(order, entry);
+    leaf->entries[at] = *entry;
+}
+
+static void move(struct order_node *from, unsigned from_at, struct order_node *to, unsigned to_at,
+                 unsigned count)
+{
+    open_places(to, to_at, count);
+    memcpy(&to->tags[to_at], &from->tags[from_at], count);
+    memcpy(&to->entries[to_at], &from->entries[from_at], count * sizeof(struct order_entry));
+    close_places(from, from_at, count);
+}
+
+/* Entries have gone from a leaf to the next one, or the other way round. */
+static void recount(const struct order *order, struct order_node *parent, unsigned at)
+{
+    const struct order_node *left = parent->children[at], *right = parent->children[at + 1];
+
+    parent->counts[at] = members(order, left, left->used);
+    parent->counts[at + 1] = members(order, right, right->used);
+    if (right->used > 0)
+        parent->least[at + 1] = right->entries[0].key;
+}
+
+/* A neighbour of a full leaf takes half of what it has room for. */
+static bool share(const struct order *order, struct order_node *parent, unsigned at)
+{
+    struct order_node *leaf = parent->children[at];
+    struct order_node *left = at > 0 ? parent->children[at - 1] : leaf;
+    struct order_node *right = at + 1 < parent->used ? parent->children[at + 1] : leaf;
+
+    if (LEAF - left->used >= WORTH) {
+        move(leaf, 0, left, left->used, (LEAF - left->used + 1) / 2);
+        recount(order, parent, at - 1);
+        return true;
+    }
+    if (LEAF - right->used >= WORTH) {
+        unsigned count = (LEAF - right->used + 1) / 2;
+
+        move(leaf, LEAF - count, right, 0, count);
+        recount(order, parent, at);
+        return true;
+    }
+    return false;
+}
+
+static void insert_child(struct order_node *inner, unsigned at, struct order_node *child,
+                         struct order_key least, uint32_t count)
+{
+    unsigned behind = inner->used - at;
+
+    memmove(&inner->counts[at + 1], &inner->counts[at], behind * sizeof(inner->counts[0]));
+    memmove(&inner->least[at + 1], &inner->least[at], behind * sizeof(inner->least[0]));
+    memmove(&inner->children[at + 1], &inner->children[at], behind * sizeof(inner->children[0]));
+    inner->counts[at] = count;
+    inner->least[at] = least;
+    inner->children[at] = child;
+    inner->used++;
+}
+
+static void remove_child(struct order_node *inner, unsigned at)
+{
+    unsigned behind = --inner->used - at;
+
+    memmove(&inner->counts[at], &inner->counts[at + 1], behind * sizeof(inner->counts[0]));
+    memmove(&inner->least[at], &inner->least[at + 1], behind * sizeof(inner->least[0]));
+    memmove(&inner->children[at], &inner->children[at + 1], behind * sizeof(inner->children[0]));
+}
+
+/* Moves the children from that one on behind those of the other node. Gives how many members go with them. */
+static uint32_t move_children(struct order_node *from, unsigned at, struct order_node *to)
+{
+    uint32_t count = 0;
+
+    for (unsigned i = at; i < from->used; i++) {
+        insert_child(to, to->used, from->children[i], from->least[i], from->counts[i]);
+        count += from->counts[i];
+    }
+    from->used = at;
+    return count;
+}
+
+/* A new node right of the one to which the path leads, with so many members of that one. What is full above
+ * it splits; enough nodes are spare. */
+static void add_right(struct order *order, const struct path *path, struct order_node *node,
+                      struct order_key least, uint32_t count)
+{
+    struct order_node *inner, *right;
+
+    for (unsigned level = order->levels; level > 0; level--) {
+        unsigned at = path->steps[level - 1].at + 1, from = at == INNER ? INNER : INNER / 2;
+        uint32_t gone;
+
+        inner = path->steps[level - 1].inner;
+        inner->counts[at - 1] -= count;
+        if (inner->used < INNER) {
+            insert_child(inner, at, node, least, count);
+            return;
+        }
+        right = take_spare(order);
+        gone = move_children(inner, from, right);
+        if (at < from) {
+            insert_child(inner, at, node, least, count);
+        } else {
+            insert_child(right, at - from, node, least, count);
+            gone += count;
+        }
+        node = right;
+        least = right->least[0];
+        count = gone;
+    }
+    inner = take_spare(order);
+    insert_child(inner, 0, order->root, least, order->count - count);
+    insert_child(inner, 1, node, least, count);
+    order->root = inner;
+    order->levels++;
+}
+
+/* Half of a full leaf goes to a new one; of one at whose end the key belongs, nothing: more are likely to
+ * follow it. False when out of memory. */
+static bool split(struct order *order, const struct path *path, struct order_key key)
+{
+    unsigned at = place_for(path->leaf, key), from = at == LEAF ? LEAF : LEAF / 2, level = order->levels;
+    struct order_node *right;
+
+    while (level > 0 && path->steps[level - 1].inner->used == INNER)
+        level--;
+    if (!fill(order, 0, 1 + order->levels - level + (level == 0)))
+        return false;
+    right = take_spare(order);
+    move(path->leaf, from, right, 0, LEAF - from);
+    add_right(order, path, right, from < LEAF ? right->entries[0].key : key,
+              members(order, right, right->used));
+    return true;
+}
+
+/* Takes the tree apart: its leaves into a list, in order; its inner nodes are spare. Gives the list's end. */
+static struct order_node **take_apart(struct order *order, struct order_node *node, unsigned level,
+                                      struct order_node **end)
+{
+    if (level == order->levels) {
+        *end = node;
+        return &node->next;
+    }
+    for (unsigned i = 0; i < node->used; i++)
+        end = take_apart(order, node->children[i], level + 1, end);
+    keep_spare(order, node);
+    return end;
+}
+
+static uint32_t all_members(const struct order *order, const struct order_node *node)
+{
+    uint32_t count = 0;
+
+    if (order->levels == 0)
+        return members(order, node, node->used);
+    for (unsigned i = 0; i < node->used; i++)
+        count += node->counts[i];
+    return count;
+}
+
+/* Puts a level of inner nodes above a list of nodes. Gives their list. */
+static struct order_node *raise_level(struct order *order, struct order_node *children)
+{
+    struct order_node *parents = NULL, **end = &parents;
+
+    while (children) {
+        struct order_node *parent = take_spare(order);
+
+        for (; children && parent->used < INNER; children = children->next)
+            insert_child(parent, parent->used, children,
+                         order->levels == 0 ? children->entries[0].key : children->least[0],
+                         all_members(order, children));
+        *end = parent;
+        end = &parent->next;
+    }
+    order->levels++;
+    return parents;
+}
+
+/* Moves the entries of a list of leaves together. Gives the last leaf that has any. */
+static struct order_node *compact(struct order_node *leaves)
+{
+    struct order_node *to = leaves, *from = leaves->next;
+
+    while (from) {
+        unsigned room = LEAF - to->used, count = from->used < room ? from->used : room;
+
+        move(from, 0, to, to->used, count);
+        if (from->used == 0) {
+            from = from->next;
             continue;
         }
-        rank += 1 + at->smaller;
-        at = at->right;
+        to = to->next;
+        if (to == from)
+            from = from->next;
     }
-    return rank;
+    return to;
 }
 
-unsigned order_rank(const struct order *order, const struct order_node *node)
+/* Without memory for another node: all entries are moved together, and the new one comes in among them. What
+ * that needs has been reserved. */
+static void pack(struct order *order, struct order_entry entry)
 {
-    const struct order_node *at = order->root;
-    unsigned rank = 0;
+    struct order_node *leaves = NULL, *leaf, *last, *rest;
+    unsigned at;
 
-    while (at != node) {
-        assert(at);
-        if (before(node, at)) {
-            at = at->left;
-            continue;
-        }
-        rank += 1 + at->smaller;
-        at = at->right;
+    *take_apart(order, order->root, 0, &leaves) = NULL;
+    last = compact(leaves);
+    for (rest = last->next; rest; rest = leaf) {
+        leaf = rest->next;
+        keep_spare(order, rest);
     }
-    return rank + at->smaller;
+    last->next = last->used == LEAF ? take_spare(order) : NULL;
+    for (leaf = leaves; leaf->next && place_for(leaf, entry.key) == LEAF;)
+        leaf = leaf->next;
+    for (at = place_for(leaf, entry.key); leaf->used == LEAF; at = 0) { /* its last one is pushed over */
+        struct order_entry over = leaf->entries[LEAF - 1];
+
+        leaf->used--;
+        put(order, leaf, at, &entry);
+        entry = over;
+        leaf = leaf->next;
+    }
+    put(order, leaf, at, &entry);
+    order->levels = 0;
+    for (order->root = leaves; order->root->next;)
+        order->root = raise_level(order, order->root);
 }
 
-struct order_node *order_at(const struct order *order, unsigned rank)
+/* The path leads to the leaf where the entry belongs. */
+static void insert(struct order *order, struct path *path, const struct order_entry *entry)
 {
-    struct order_node *at = order->root;
+    const struct step *up = order->levels > 0 ? &path->steps[order->levels - 1] : NULL;
 
-    while (at && rank != at->smaller) {
-        if (rank < at->smaller) {
-            at = at->left;
-            continue;
+    order->entries++;
+    if (path->leaf->used == LEAF) {
+        if (!(up && share(order, up->inner, up->at)) && !split(order, path, entry->key)) {
+            pack(order, *entry);
+            order->count++;
+            return;
         }
-        rank -= 1 + at->smaller;
-        at = at->right;
+        descend(order, entry->key, path);
     }
-    return at;
+    put(order, path->leaf, place_for(path->leaf, entry->key), entry);
+    count_in(order, path, 1);
+}
+
+void order_insert(struct order *order, struct order_key key, void *item)
+{
+    struct path path;
+
+    descend(order, key, &path);
+    insert(order, &path, &(struct order_entry){.key = key, .item = item});
+}
+
+void order_insert_number(struct order *order, struct order_key key, uint64_t number)
+{
+    struct path path;
+
+    descend(order, key, &path);
+    insert(order, &path, &(struct order_entry){.key = key, .number = number});
+}
+
+/* Two neighbours become one where they fit. Gives which of the parent's children is empty now, or -1. */
+static int join(const struct order *order, struct order_node *parent, unsigned at, bool leaves)
+{
+    unsigned used = parent->children[at]->used, most = leaves ? LEAF_JOIN : INNER_JOIN;
+    struct order_node *left, *right;
+
+    if (used == 0)
+        return (int)at;
+    if (used > most / 2) /* its neighbour, should it be smaller, has looked */
+        return -1;
+    if (at > 0 && parent->children[at - 1]->used + used <= most)
+        at--;
+    else if (at + 1 == parent->used || parent->children[at + 1]->used + used > most)
+        return -1;
+    left = parent->children[at];
+    right = parent->children[at + 1];
+    if (leaves) {
+        move(right, 0, left, left->used, right->used);
+        recount(order, parent, at);
+    } else {
+        right->least[0] = parent->least[at + 1];
+        parent->counts[at] += move_children(right, 0, left);
+    }
+    return (int)at + 1;
+}
+
+/* An entry has gone from the leaf to which the path leads. */
+static void shrink(struct order *order, const struct path *path)
+{
+    for (unsigned level = order->levels; level > 0; level--) {
+        const struct step *up = &path->steps[level - 1];
+        int empty = join(order, up->inner, up->at, level == order->levels);
+
+        if (empty < 0)
+            break;
+        keep_spare(order, up->inner->children[empty]);
+        remove_child(up->inner, (unsigned)empty);
+    }
+    while (order->levels > 0 && order->root->used == 1) {
+        struct order_node *root = order->root;
+
+        order->root = root->children[0];
+        order->levels--;
+        keep_spare(order, root);
+    }
+    trim(order);
+}
+
+static void remove_at(struct order *order, const struct path *path, unsigned at)
+{
+    close_places(path->leaf, at, 1);
+    order->entries--;
+    count_in(order, path, -1);
+    shrink(order, path);
+}
+
+void order_remove(struct order *order, struct order_key key)
+{
+    struct path path;
+
+    descend(order, key, &path);
+    remove_at(order, &path, place_of(path.leaf, key));
+}
+
+struct order_entry order_take(struct order *order, unsigned rank)
+{
+    struct order_entry entry;
+    struct path path;
+
+    path.leaf = find_rank(order, &rank, &path);
+    entry = path.leaf->entries[rank];
+    remove_at(order, &path, rank);
+    return entry;
+}
+
+const struct order_entry *order_at(const struct order *order, unsigned rank)
+{
+    const struct order_node *leaf;
+
+    if (rank >= order->count)
+        return NULL;
+    leaf = find_rank(order, &rank, NULL);
+    return &leaf->entries[rank];
+}
+
+const struct order_entry *order_seek(const struct order *order, struct order_key key)
+{
+    unsigned rank;
+    const struct order_node *leaf = find_leaf(order, key, &rank);
+
+    return leaf ? order_at(order, rank + place_for(leaf, key)) : NULL;
+}
+
+static struct order_key word_of(struct order_key key)
+{
+    return (struct order_key){.key = key.key, .seq = key.seq >> WORD_BITS};
+}
+
+static uint64_t bit_of(struct order_key key)
+{
+    return UINT64_C(1) << (key.seq & ((1U << WORD_BITS) - 1));
+}
+
+void order_set(struct order *order, struct order_key key)
+{
+    struct order_entry entry = {.key = word_of(key), .number = bit_of(key)};
+    struct path path;
+    unsigned at;
+
+    descend(order, entry.key, &path);
+    at = place_for(path.leaf, entry.key);
+    if (at == path.leaf->used || before(entry.key, path.leaf->entries[at].key)) {
+        insert(order, &path, &entry);
+        return;
+    }
+    path.leaf->entries[at].number |= entry.number;
+    path.leaf->tags[at]++;
+    count_in(order, &path, 1);
+}
+
+void order_clear(struct order *order, struct order_key key)
+{
+    struct path path;
+    unsigned at;
+
+    descend(order, word_of(key), &path);
+    at = place_for(path.leaf, word_of(key));
+    path.leaf->entries[at].number &= ~bit_of(key);
+    if (--path.leaf->tags[at] == 0)
+        remove_at(order, &path, at);
+    else
+        count_in(order, &path, -1);
+}
+
+struct order_key order_bit_at(const struct order *order, unsigned rank)
+{
+    const struct order_node *leaf = find_rank(order, &rank, NULL);
+    struct order_key key;
+    uint64_t bits;
+    unsigned at = 0;
+
+    while (rank >= leaf->tags[at])
+        rank -= leaf->tags[at++];
+    for (bits = leaf->entries[at].number; rank > 0; rank--)
+        bits &= bits - 1;
+    key = leaf->entries[at].key;
+    key.seq = key.seq << WORD_BITS | (unsigned)__builtin_ctzll(bits);
+    return key;
+}
+
+unsigned order_rank(const struct order *order, struct order_key key)
+{
+    unsigned rank, at;
+    const struct order_node *leaf = find_leaf(order, order->bits ? word_of(key) : key, &rank);
+
+    if (!order->bits)
+        return rank + place_of(leaf, key);
+    at = place_for(leaf, word_of(key));
+    return rank + members(order, leaf, at) + bit_count(leaf->entries[at].number & (bit_of(key) - 1));
 }

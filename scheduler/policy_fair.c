@@ -3,9 +3,7 @@
  * A client's places are consecutive rounds, from that of its first place; within a round clients keep one
  * turn. The queue's order holds places, not jobs: which of a client's jobs stands at a place follows from its
  * index in the client's line. So when one leaves the middle, one place is taken out, and all behind it have
- * moved up without being touched. */
-#include <assert.h>
-
+ * moved up without being touched. All lines are one order, client by client. */
 #include "scheduler/queue.h"
 
 #define LOOK_BACK 64 /* rounds after which a place that was popped is no place any more */
@@ -14,79 +12,71 @@
  * a stream of new clients could hold up every second job for ever. */
 static uint64_t key_fair(const struct queue *queue, const struct client *client, uint8_t priority)
 {
-    unsigned places = client ? order_count(&client->line) : 0;
-
     (void)priority;
-    return places > 0 ? client->round + places : queue->round + 1;
+    return client && client->waiting > 0 ? client->round + client->waiting : queue->round + 1;
 }
 
-static void open_line(const struct queue *queue, struct client *client, const struct job *job, bool returned)
+static void open_line(const struct queue *queue, struct client *client, const struct job *job,
+                      const struct queue_place *old)
 {
-    const struct order_node *old = &job->index; /* the place from which it was popped, if it was in turns */
-
     client->round = queue->round + 1;
-    client->turn = job->place.seq;
-    if (!returned || old->key > queue->round || old->key + LOOK_BACK < queue->round)
+    client->turn = job->seq;
+    if (!old || old->round > queue->round || old->round + LOOK_BACK < queue->round)
         return;
-    client->round = old->key;
-    client->turn = old->seq;
+    client->round = old->round;
+    client->turn = old->turn;
 }
 
-static void add_fair(struct queue *queue, struct job *job, bool returned)
+static void add_fair(struct queue *queue, struct job *job, const struct queue_place *old)
 {
     struct client *client = job->client;
-    unsigned places = order_count(&client->line);
+    struct order_key place;
 
-    if (places == 0)
-        open_line(queue, client, job, returned);
-    else if (returned)
+    if (client->waiting == 0)
+        open_line(queue, client, job, old);
+    else if (old)
         client->round--; /* one more in front; a new one stands at the end */
-    job->index.key = returned ? client->round : client->round + places;
-    job->index.seq = client->turn;
-    order_insert(&queue->order, &job->index);
-    job->place.key = 0;
-    order_insert(&client->line, &job->place);
+    place.key = client->round + (old ? 0 : client->waiting);
+    place.seq = client->turn;
+    order_insert(&queue->order, place, client);
+    order_insert(&client->line, queue_coming(job), job);
 }
 
 static void remove_fair(struct queue *queue, struct job *job, bool served)
 {
     struct client *client = job->client;
-    uint64_t round = client->round + (served ? 0 : order_count(&client->line) - 1);
-    struct order_node *freed = order_find(&queue->order, round, client->turn);
+    struct order_key place = {.key = client->round + (served ? 0 : client->waiting - 1), .seq = client->turn};
 
-    assert(freed);
-    order_remove(&queue->order, freed);
-    if (freed != &job->index) /* another job's node: it takes the place of this one's, which must go */
-        order_replace(&queue->order, &job->index, freed);
-    job->index.key = round;
-    job->index.seq = client->turn;
-    order_remove(&client->line, &job->place);
+    order_remove(&queue->order, place);
+    order_remove(&client->line, queue_coming(job));
     if (!served)
         return;
     client->round++;
-    if (round > queue->round)
-        queue->round = round;
+    if (place.key > queue->round)
+        queue->round = place.key;
 }
 
 static unsigned position_fair(const struct queue *queue, const struct job *job)
 {
     const struct client *client = job->client;
-    unsigned index = order_rank(&client->line, &job->place);
+    unsigned index = order_rank(&client->line, queue_coming(job));
 
-    return order_rank_of(&queue->order, client->round + index, client->turn);
+    return order_rank(&queue->order,
+                      (struct order_key){.key = client->round + index, .seq = client->turn});
 }
 
-static struct job *job_of_fair(const struct queue *queue, const struct order_node *at)
+static struct job *job_at_fair(const struct queue *queue, const struct order_entry *place)
 {
-    const struct client *client = queue_job_of_index(at)->client;
+    const struct client *client = place->item;
 
     (void)queue;
-    return queue_job_of_place(order_at(&client->line, (unsigned)(at->key - client->round)));
+    return order_at(&client->line, (unsigned)(place->key.key - client->round))->item;
 }
 
 const struct queue_policy queue_policy_fair = {.name = "fair",
+                                               .turns = true,
                                                .key = key_fair,
                                                .add = add_fair,
                                                .remove = remove_fair,
                                                .position = position_fair,
-                                               .job_of = job_of_fair};
+                                               .job_at = job_at_fair};
