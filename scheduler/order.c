@@ -15,7 +15,6 @@
 #define LEAF_JOIN  28 /* so many together become one */
 #define INNER_JOIN 24
 #define LEVELS_MAX 16 /* of inner nodes: 2^32 entries need fewer */
-#define WORD_BITS  6
 
 /* Leaves and inner nodes are of one size, so that a spare one is good for both. */
 struct order_node {
@@ -23,11 +22,11 @@ struct order_node {
     uint32_t used;
     union {
         struct {
-            uint8_t tags[LEAF]; /* to find an entry without a look at many; of bits: how many each has */
+            uint8_t tags[LEAF]; /* a hash of each key: to find one without a look at many */
             struct order_entry entries[LEAF];
         };
         struct {
-            uint32_t counts[INNER];        /* members below each child */
+            uint32_t counts[INNER];        /* entries below each child */
             struct order_key least[INNER]; /* none of the child comes before, all of those left of it do */
             struct order_node *children[INNER];
         };
@@ -49,35 +48,9 @@ static inline bool before(struct order_key a, struct order_key b)
     return (a.key < b.key) | ((a.key == b.key) & (a.seq < b.seq));
 }
 
-static unsigned bit_count(uint64_t bits)
-{
-    unsigned count = 0;
-
-    for (; bits; bits &= bits - 1)
-        count++;
-    return count;
-}
-
 static uint8_t mix(struct order_key key)
 {
     return (uint8_t)(((key.seq ^ key.key * 0x9e3779b97f4a7c15U) * 0xbf58476d1ce4e5b9U) >> 56);
-}
-
-static uint8_t tag_of(const struct order *order, const struct order_entry *entry)
-{
-    return order->bits ? (uint8_t)bit_count(entry->number) : mix(entry->key);
-}
-
-/* How many members the first entries of a leaf stand for. */
-static inline unsigned members(const struct order *order, const struct order_node *leaf, unsigned entries)
-{
-    unsigned count = 0;
-
-    if (!order->bits)
-        return entries;
-    for (unsigned i = 0; i < entries; i++)
-        count += leaf->tags[i];
-    return count;
 }
 
 /* The child below which the key is, or belongs. */
@@ -114,7 +87,7 @@ static unsigned place_for(const struct order_node *leaf, struct order_key key)
     return low;
 }
 
-/* The place in a plain leaf of the entry with that key, which is there. */
+/* The place in a leaf of the entry with that key, which is there. */
 static unsigned place_of(const struct order_node *leaf, struct order_key key)
 {
     uint8_t tag = mix(key);
@@ -141,7 +114,7 @@ static void descend(const struct order *order, struct order_key key, struct path
     path->leaf = node;
 }
 
-/* The leaf where the key is, or belongs, and how many members come before that leaf. */
+/* The leaf where the key is, or belongs, and how many entries come before that leaf. */
 static const struct order_node *find_leaf(const struct order *order, struct order_key key, unsigned *rank)
 {
     const struct order_node *node = order->root;
@@ -157,24 +130,22 @@ static const struct order_node *find_leaf(const struct order *order, struct orde
     return node;
 }
 
-/* The leaf with the member of that rank, which becomes its rank there; with the way to it, if wanted. */
-static struct order_node *find_rank(const struct order *order, unsigned *rank, struct path *path)
+/* The leaf with the entry of that rank, which becomes its rank there. */
+static const struct order_node *find_rank(const struct order *order, unsigned *rank)
 {
-    struct order_node *node = order->root;
+    const struct order_node *node = order->root;
 
     for (unsigned level = 0; level < order->levels; level++) {
         unsigned at = 0;
 
         while (*rank >= node->counts[at])
             *rank -= node->counts[at++];
-        if (path)
-            path->steps[level] = (struct step){.inner = node, .at = at};
         node = node->children[at];
     }
     return node;
 }
 
-/* So many members more, or fewer, are in the leaf to which the path leads. */
+/* So many more, or fewer, are in the leaf to which the path leads. */
 static void count_in(struct order *order, const struct path *path, int more)
 {
     for (unsigned level = 0; level < order->levels; level++)
@@ -284,11 +255,10 @@ static void close_places(struct order_node *leaf, unsigned at, unsigned count)
     leaf->used -= count;
 }
 
-static void put(const struct order *order, struct order_node *leaf, unsigned at,
-                const struct order_entry *entry)
+static void put(struct order_node *leaf, unsigned at, const struct order_entry *entry)
 {
     open_places(leaf, at, 1);
-    leaf->tags[at] = tag_of(order, entry);
+    leaf->tags[at] = mix(entry->key);
     leaf->entries[at] = *entry;
 }
 
@@ -302,18 +272,18 @@ static void move(struct order_node *from, unsigned from_at, struct order_node *t
 }
 
 /* Entries have gone from a leaf to the next one, or the other way round. */
-static void recount(const struct order *order, struct order_node *parent, unsigned at)
+static void recount(struct order_node *parent, unsigned at)
 {
     const struct order_node *left = parent->children[at], *right = parent->children[at + 1];
 
-    parent->counts[at] = members(order, left, left->used);
-    parent->counts[at + 1] = members(order, right, right->used);
+    parent->counts[at] = left->used;
+    parent->counts[at + 1] = right->used;
     if (right->used > 0)
         parent->least[at + 1] = right->entries[0].key;
 }
 
 /* A neighbour of a full leaf takes half of what it has room for. */
-static bool share(const struct order *order, struct order_node *parent, unsigned at)
+static bool share(struct order_node *parent, unsigned at)
 {
     struct order_node *leaf = parent->children[at];
     struct order_node *left = at > 0 ? parent->children[at - 1] : leaf;
@@ -321,14 +291,14 @@ static bool share(const struct order *order, struct order_node *parent, unsigned
 
     if (LEAF - left->used >= WORTH) {
         move(leaf, 0, left, left->used, (LEAF - left->used + 1) / 2);
-        recount(order, parent, at - 1);
+        recount(parent, at - 1);
         return true;
     }
     if (LEAF - right->used >= WORTH) {
         unsigned count = (LEAF - right->used + 1) / 2;
 
         move(leaf, LEAF - count, right, 0, count);
-        recount(order, parent, at);
+        recount(parent, at);
         return true;
     }
     return false;
@@ -357,7 +327,7 @@ static void remove_child(struct order_node *inner, unsigned at)
     memmove(&inner->children[at], &inner->children[at + 1], behind * sizeof(inner->children[0]));
 }
 
-/* Moves the children from that one on behind those of the other node. Gives how many members go with them. */
+/* Moves the children from that one on behind those of the other node. Gives how many entries go with them. */
 static uint32_t move_children(struct order_node *from, unsigned at, struct order_node *to)
 {
     uint32_t count = 0;
@@ -370,7 +340,7 @@ static uint32_t move_children(struct order_node *from, unsigned at, struct order
     return count;
 }
 
-/* A new node right of the one to which the path leads, with so many members of that one. What is full above
+/* A new node right of the one to which the path leads, with so many entries of that one. What is full above
  * it splits; enough nodes are spare. */
 static void add_right(struct order *order, const struct path *path, struct order_node *node,
                       struct order_key least, uint32_t count)
@@ -419,8 +389,7 @@ static bool split(struct order *order, const struct path *path, struct order_key
         return false;
     right = take_spare(order);
     move(path->leaf, from, right, 0, LEAF - from);
-    add_right(order, path, right, from < LEAF ? right->entries[0].key : key,
-              members(order, right, right->used));
+    add_right(order, path, right, from < LEAF ? right->entries[0].key : key, right->used);
     return true;
 }
 
@@ -438,12 +407,12 @@ static struct order_node **take_apart(struct order *order, struct order_node *no
     return end;
 }
 
-static uint32_t all_members(const struct order *order, const struct order_node *node)
+static uint32_t count_below(const struct order *order, const struct order_node *node)
 {
     uint32_t count = 0;
 
     if (order->levels == 0)
-        return members(order, node, node->used);
+        return node->used;
     for (unsigned i = 0; i < node->used; i++)
         count += node->counts[i];
     return count;
@@ -460,7 +429,7 @@ static struct order_node *raise_level(struct order *order, struct order_node *ch
         for (; children && parent->used < INNER; children = children->next)
             insert_child(parent, parent->used, children,
                          order->levels == 0 ? children->entries[0].key : children->least[0],
-                         all_members(order, children));
+                         count_below(order, children));
         *end = parent;
         end = &parent->next;
     }
@@ -508,11 +477,11 @@ static void pack(struct order *order, struct order_entry entry)
         struct order_entry over = leaf->entries[LEAF - 1];
 
         leaf->used--;
-        put(order, leaf, at, &entry);
+        put(leaf, at, &entry);
         entry = over;
         leaf = leaf->next;
     }
-    put(order, leaf, at, &entry);
+    put(leaf, at, &entry);
     order->levels = 0;
     for (order->root = leaves; order->root->next;)
         order->root = raise_level(order, order->root);
@@ -523,16 +492,15 @@ static void insert(struct order *order, struct path *path, const struct order_en
 {
     const struct step *up = order->levels > 0 ? &path->steps[order->levels - 1] : NULL;
 
-    order->entries++;
     if (path->leaf->used == LEAF) {
-        if (!(up && share(order, up->inner, up->at)) && !split(order, path, entry->key)) {
+        if (!(up && share(up->inner, up->at)) && !split(order, path, entry->key)) {
             pack(order, *entry);
             order->count++;
             return;
         }
         descend(order, entry->key, path);
     }
-    put(order, path->leaf, place_for(path->leaf, entry->key), entry);
+    put(path->leaf, place_for(path->leaf, entry->key), entry);
     count_in(order, path, 1);
 }
 
@@ -544,16 +512,8 @@ void order_insert(struct order *order, struct order_key key, void *item)
     insert(order, &path, &(struct order_entry){.key = key, .item = item});
 }
 
-void order_insert_number(struct order *order, struct order_key key, uint64_t number)
-{
-    struct path path;
-
-    descend(order, key, &path);
-    insert(order, &path, &(struct order_entry){.key = key, .number = number});
-}
-
 /* Two neighbours become one where they fit. Gives which of the parent's children is empty now, or -1. */
-static int join(const struct order *order, struct order_node *parent, unsigned at, bool leaves)
+static int join(struct order_node *parent, unsigned at, bool leaves)
 {
     unsigned used = parent->children[at]->used, most = leaves ? LEAF_JOIN : INNER_JOIN;
     struct order_node *left, *right;
@@ -570,7 +530,7 @@ static int join(const struct order *order, struct order_node *parent, unsigned a
     right = parent->children[at + 1];
     if (leaves) {
         move(right, 0, left, left->used, right->used);
-        recount(order, parent, at);
+        recount(parent, at);
     } else {
         right->least[0] = parent->least[at + 1];
         parent->counts[at] += move_children(right, 0, left);
@@ -583,7 +543,7 @@ static void shrink(struct order *order, const struct path *path)
 {
     for (unsigned level = order->levels; level > 0; level--) {
         const struct step *up = &path->steps[level - 1];
-        int empty = join(order, up->inner, up->at, level == order->levels);
+        int empty = join(up->inner, up->at, level == order->levels);
 
         if (empty < 0)
             break;
@@ -600,31 +560,14 @@ static void shrink(struct order *order, const struct path *path)
     trim(order);
 }
 
-static void remove_at(struct order *order, const struct path *path, unsigned at)
-{
-    close_places(path->leaf, at, 1);
-    order->entries--;
-    count_in(order, path, -1);
-    shrink(order, path);
-}
-
 void order_remove(struct order *order, struct order_key key)
 {
     struct path path;
 
     descend(order, key, &path);
-    remove_at(order, &path, place_of(path.leaf, key));
-}
-
-struct order_entry order_take(struct order *order, unsigned rank)
-{
-    struct order_entry entry;
-    struct path path;
-
-    path.leaf = find_rank(order, &rank, &path);
-    entry = path.leaf->entries[rank];
-    remove_at(order, &path, rank);
-    return entry;
+    close_places(path.leaf, place_of(path.leaf, key), 1);
+    count_in(order, &path, -1);
+    shrink(order, &path);
 }
 
 const struct order_entry *order_at(const struct order *order, unsigned rank)
@@ -633,7 +576,7 @@ const struct order_entry *order_at(const struct order *order, unsigned rank)
 
     if (rank >= order->count)
         return NULL;
-    leaf = find_rank(order, &rank, NULL);
+    leaf = find_rank(order, &rank);
     return &leaf->entries[rank];
 }
 
@@ -645,70 +588,10 @@ const struct order_entry *order_seek(const struct order *order, struct order_key
     return leaf ? order_at(order, rank + place_for(leaf, key)) : NULL;
 }
 
-static struct order_key word_of(struct order_key key)
-{
-    return (struct order_key){.key = key.key, .seq = key.seq >> WORD_BITS};
-}
-
-static uint64_t bit_of(struct order_key key)
-{
-    return UINT64_C(1) << (key.seq & ((1U << WORD_BITS) - 1));
-}
-
-void order_set(struct order *order, struct order_key key)
-{
-    struct order_entry entry = {.key = word_of(key), .number = bit_of(key)};
-    struct path path;
-    unsigned at;
-
-    descend(order, entry.key, &path);
-    at = place_for(path.leaf, entry.key);
-    if (at == path.leaf->used || before(entry.key, path.leaf->entries[at].key)) {
-        insert(order, &path, &entry);
-        return;
-    }
-    path.leaf->entries[at].number |= entry.number;
-    path.leaf->tags[at]++;
-    count_in(order, &path, 1);
-}
-
-void order_clear(struct order *order, struct order_key key)
-{
-    struct path path;
-    unsigned at;
-
-    descend(order, word_of(key), &path);
-    at = place_for(path.leaf, word_of(key));
-    path.leaf->entries[at].number &= ~bit_of(key);
-    if (--path.leaf->tags[at] == 0)
-        remove_at(order, &path, at);
-    else
-        count_in(order, &path, -1);
-}
-
-struct order_key order_bit_at(const struct order *order, unsigned rank)
-{
-    const struct order_node *leaf = find_rank(order, &rank, NULL);
-    struct order_key key;
-    uint64_t bits;
-    unsigned at = 0;
-
-    while (rank >= leaf->tags[at])
-        rank -= leaf->tags[at++];
-    for (bits = leaf->entries[at].number; rank > 0; rank--)
-        bits &= bits - 1;
-    key = leaf->entries[at].key;
-    key.seq = key.seq << WORD_BITS | (unsigned)__builtin_ctzll(bits);
-    return key;
-}
-
 unsigned order_rank(const struct order *order, struct order_key key)
 {
-    unsigned rank, at;
-    const struct order_node *leaf = find_leaf(order, order->bits ? word_of(key) : key, &rank);
+    unsigned rank;
+    const struct order_node *leaf = find_leaf(order, key, &rank);
 
-    if (!order->bits)
-        return rank + place_of(leaf, key);
-    at = place_for(leaf, word_of(key));
-    return rank + members(order, leaf, at) + bit_count(leaf->entries[at].number & (bit_of(key) - 1));
+    return rank + place_of(leaf, key);
 }

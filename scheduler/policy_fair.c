@@ -3,7 +3,7 @@
  * A client's places are consecutive rounds, from that of its first place; within a round clients keep one
  * turn. The queue's order holds places, not jobs: which of a client's jobs stands at a place follows from its
  * index in the client's line. So when one leaves the middle, one place is taken out, and all behind it have
- * moved up without being touched. All lines are one order, client by client. */
+ * moved up without being touched. */
 #include "scheduler/queue.h"
 
 #define LOOK_BACK 64 /* rounds after which a place that was popped is no place any more */
@@ -61,8 +61,7 @@ static unsigned position_fair(const struct queue *queue, const struct job *job)
     const struct client *client = job->client;
     unsigned index = order_rank(&client->line, queue_coming(job));
 
-    return order_rank(&queue->order,
-                      (struct order_key){.key = client->round + index, .seq = client->turn});
+    return order_rank(&queue->order, (struct order_key){.key = client->round + index, .seq = client->turn});
 }
 
 static struct job *job_at_fair(const struct queue *queue, const struct order_entry *place)

@@ -53,9 +53,9 @@ struct queue_config {
 struct queue {
     struct queue_config config;
     struct order order;
-    unsigned jobs;      /* that wait, or have been popped and not forgotten */
-    int64_t lift_us;    /* policy priority: before that time nobody can begin to starve */
-    uint64_t round;     /* policy fair: the latest of which a place was served */
+    unsigned jobs;   /* that wait, or have been popped and not forgotten */
+    int64_t lift_us; /* policy priority: before that time nobody can begin to starve */
+    uint64_t round;  /* policy fair: the latest of which a place was served */
     struct clients clients;
 };
 
