@@ -126,6 +126,26 @@ class Simulator:
         return self.control("log?limit=10000")["entries"]
 
 
+class Provider:
+    """The provider's stand-in alone."""
+
+    def __init__(self, **options):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-"))
+        self.environment = clean_environment() | {"SIMULATOR_PORT": "0"} | {
+            name: str(value) for name, value in options.items()}
+
+    def __enter__(self):
+        self.process = Process("simulator", self.environment, self.folder)
+        self.process.wait_ready()
+        return Simulator(int(self.process.ready["port"]))
+
+    def __exit__(self, kind, error, trace):
+        try:
+            assert self.process.stop() == 0
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
 class Stack:
     def __init__(self, simulator=True, **options):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-"))
