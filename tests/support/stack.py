@@ -267,13 +267,16 @@ class Stack:
         """How many requests wait in the queue."""
         return len(self.get("/admin/queue?limit=200").json()["requests"])
 
+    def order(self, what):
+        """An operator's order; a scheduler that has just been started may not be connected yet."""
+        wait_for(lambda: self.get(f"/admin/{what}", method="POST").status == 200, what)
+
     @contextlib.contextmanager
     def paused(self):
         """Nothing is sent meanwhile."""
-        for order in ("pause", "resume"):
-            wait_for(lambda order=order: self.get(f"/admin/{order}", method="POST").status == 200, order)
-            if order == "pause":
-                yield
+        self.order("pause")
+        yield
+        self.order("resume")
 
     def state(self):
         """metricsd's /api/state."""
