@@ -14,6 +14,7 @@
 #define CROWD            30
 #define ORDER_ONE_IN     30 /* comings of a client: an operator does something */
 #define STORIES_OF_TASK  4
+#define STEADY_ONE_IN    10 /* stories in which nothing happens but work */
 #define PATIENCE_WINDOWS 40
 
 struct outcome {
@@ -76,9 +77,31 @@ static void wander(struct world *world)
     world_plan(world, world->now_us + pick(world, 3 * window_us), EVENT_CLIENT, 0);
 }
 
+/* Patient crowds of different sizes, and pauses in between. */
+static void crowd(struct world *world)
+{
+    int64_t window_us = world->config.core.limiter.window_us;
+
+    for (int64_t i = pick(world, CROWD) / world->config.core.limiter.burst; i >= 0; i--)
+        world_submit(world, chance_next(&world->chance), 10, 100000 * window_us, 0);
+    world_plan(world, world->now_us + pick(world, 2 * CROWD * window_us), EVENT_CLIENT, 0);
+}
+
 static bool maybe(struct chance *chance)
 {
     return chance_next(chance) % 2;
+}
+
+static void make_steady(struct world_config *config)
+{
+    config->steady = true;
+    config->crash_permil = config->kill_permil = config->tear_permil = 0;
+    config->fail_permil = config->answer_permil = 0;
+    if (config->core.limiter.mode == LIMITER_FIXED) /* is rejected where the way is not steady */
+        config->core.limiter.mode = LIMITER_ADAPTIVE;
+    config->core.policy = &queue_policy_fifo;
+    config->core.queue_max = 100;
+    config->core.client_max = 0;
 }
 
 static void cast(struct world_config *config, uint64_t seed)
@@ -104,6 +127,9 @@ static void cast(struct world_config *config, uint64_t seed)
     core.give_up_us = core.lease_us + 2 * SECOND;
     config->core = core;
     config->crash_permil = maybe(&chance) ? 0 : 5;
+    if (config->latency.jitter == JITTER_PARETO && config->latency.cap_us == 0)
+        config->crash_permil =
+            0; /* for how long a dead fetcher's request may travel is a matter of plausibility */
     config->kill_permil = maybe(&chance) ? 0 : 5;
     config->tear_permil = maybe(&chance) ? 0 : 2;
     config->lose_permil = maybe(&chance) ? 0 : 100;
@@ -111,6 +137,8 @@ static void cast(struct world_config *config, uint64_t seed)
     config->trip_permil = maybe(&chance) ? 0 : 300;
     config->answer_permil = maybe(&chance) ? 0 : 20;
     config->aborts = maybe(&chance);
+    if (seed % STEADY_ONE_IN == 0)
+        make_steady(config);
 }
 
 static void add(struct outcome *outcome, const struct world *world)
@@ -148,7 +176,7 @@ static void tell(uint64_t seed, unsigned calls, bool aloud, struct outcome *outc
     cast(&config, seed);
     config.stop_calls = calls;
     world_open(&world, &config);
-    world.client = wander;
+    world.client = config.steady ? crowd : wander;
     world.aloud = aloud;
     if (aloud)
         describe(&world);

@@ -116,8 +116,6 @@ static void end(struct world *world, struct waiter *waiter, uint64_t *counter)
     if (request) {
         if (world->each_end)
             world->each_end(world, request, counter == &world->totals.answered);
-        if (counter != &world->totals.answered)
-            world->disturbances++;
         forget(world, request);
         (*counter)++;
     }
@@ -261,7 +259,7 @@ struct request *world_submit(struct world *world, uint64_t key, unsigned priorit
                              .submitted_us = world->now_us,
                              .deadline_us = world->now_us + patience_us,
                              .in_flight = verdict.position == 0,
-                             .disturbances = world->disturbances,
+                             .granted = world->totals.granted,
                              .eta_us = verdict.eta_us,
                              .ahead = verdict.position > 0 ? verdict.position - 1 : 0};
     memcpy(mine->key, &key, sizeof(key));
@@ -289,7 +287,6 @@ static void tell_breaker(struct world *world, enum core_breaker state, int64_t u
 {
     world->breaker = state;
     world->breaker_until_us = until_us;
-    world->disturbances++;
     core_breaker(world->core, state, core_of_world(world, until_us), core_now(world));
 }
 
@@ -309,11 +306,39 @@ static void on_grant(struct world *world, const struct attempt *attempt)
 {
     int64_t fire_us = attempt->earliest_us > world->now_us ? attempt->earliest_us : world->now_us;
 
-    if (chance_below(&world->chance, STOPPED_ONE_IN) == 0)
+    if (!world->config.steady && chance_below(&world->chance, STOPPED_ONE_IN) == 0)
         fire_us += chance_below(&world->chance, STOPPED_US);
     else
         fire_us += chance_below(&world->chance, FIRE_LATE_US);
     world_plan(world, fire_us, EVENT_FIRE, attempt->id);
+}
+
+static int64_t timeout_us(const struct world *world)
+{
+    return world->config.core.give_up_us - world->config.core.lease_us;
+}
+
+/* No answer within our time, or none at all: we give it up. */
+static void stay_silent(struct world *world, struct attempt *attempt)
+{
+    attempt->outcome = FETCH_FAILED;
+    attempt->reason = REASON_UPSTREAM_TIMEOUT;
+    attempt->first_us = -1;
+    attempt->hold_us = 0;
+    world_plan(world, attempt->sent_us + timeout_us(world), EVENT_FIRST, attempt->id);
+}
+
+/* What takes longer to the provider than we wait is cut on its way. */
+static void send(struct world *world, struct attempt *attempt)
+{
+    int64_t way_us = latency_draw(&world->config.latency, &world->chance, true, world->now_us);
+
+    attempt->sent_us = world->now_us;
+    world_plan(world, world->now_us + hop(world), EVENT_SENT, attempt->id);
+    if (way_us < timeout_us(world))
+        world_plan(world, world->now_us + way_us, EVENT_ARRIVE, attempt->id);
+    else
+        stay_silent(world, attempt);
 }
 
 static bool breaker_admits(struct world *world, struct attempt *attempt)
@@ -338,11 +363,7 @@ static void on_fire(struct world *world, struct attempt *attempt)
     } else if (!breaker_admits(world, attempt)) {
         finish_unsent(world, attempt, FETCH_REFUSED, REASON_BREAKER_OPEN);
     } else {
-        attempt->sent_us = world->now_us;
-        world_plan(world, world->now_us + hop(world), EVENT_SENT, attempt->id);
-        world_plan(world,
-                   world->now_us + latency_draw(&world->config.latency, &world->chance, true, world->now_us),
-                   EVENT_ARRIVE, attempt->id);
+        send(world, attempt);
     }
 }
 
@@ -352,44 +373,36 @@ static void on_abort(struct world *world, struct attempt *attempt)
         finish_unsent(world, attempt, FETCH_UNSENT, REASON_NONE);
 }
 
-/* The provider fails instead of answering: without a word until we give up, or by an error that may ask to
- * wait. */
+/* By an error of its own, which may ask to wait, or by silence. */
 static void fail(struct world *world, struct attempt *attempt)
 {
-    int64_t timeout_us = world->config.core.give_up_us - world->config.core.lease_us;
-
     attempt->outcome = FETCH_FAILED;
     attempt->reason = REASON_UPSTREAM_ERROR;
-    if (chance_permil(&world->chance, SILENT_PERMIL)) {
-        attempt->reason = REASON_UPSTREAM_TIMEOUT;
-        attempt->first_us = -1;
-        world_plan(world, attempt->sent_us + timeout_us, EVENT_FIRST, attempt->id);
-    } else if (chance_permil(&world->chance, HOLDING_PERMIL)) {
+    attempt->hold_us = 0;
+    if (chance_permil(&world->chance, HOLDING_PERMIL))
         attempt->hold_us = 1 + chance_below(&world->chance, HOLD_WINDOWS * window(world));
-    }
 }
 
 static void on_arrive(struct world *world, struct attempt *attempt)
 {
     struct provider_verdict verdict = provider_arrive(&world->provider, world->now_us);
     const struct latency *latency = &world->config.latency;
+    bool limited = verdict.early && verdict.wait_us > 0;
+    bool fails = !limited && chance_permil(&world->chance, world->config.fail_permil);
 
     check_arrival(world, attempt, &verdict);
-    attempt->outcome = FETCH_ANSWERED;
-    attempt->hold_us = world->provider.window_us;
-    if (verdict.early && verdict.wait_us > 0) {
-        attempt->outcome = FETCH_LIMITED;
-        attempt->hold_us = verdict.wait_us;
-    } else if (chance_permil(&world->chance, world->config.fail_permil)) {
-        attempt->hold_us = 0;
-        fail(world, attempt);
-    }
-    if (attempt->first_us < 0)
-        return;
+    attempt->outcome = limited ? FETCH_LIMITED : FETCH_ANSWERED;
+    attempt->hold_us = limited ? verdict.wait_us : world->provider.window_us;
     attempt->first_us = world->now_us + verdict.delay_us +
-                        (verdict.wait_us > 0 ? 0 : latency_service(latency, &world->chance, world->now_us)) +
+                        (limited ? 0 : latency_service(latency, &world->chance, world->now_us)) +
                         latency_draw(latency, &world->chance, false, world->now_us);
-    world_plan(world, attempt->first_us, EVENT_FIRST, attempt->id);
+    if (fails)
+        fail(world, attempt);
+    if (attempt->first_us >= attempt->sent_us + timeout_us(world) ||
+        (fails && chance_permil(&world->chance, SILENT_PERMIL)))
+        stay_silent(world, attempt);
+    else
+        world_plan(world, attempt->first_us, EVENT_FIRST, attempt->id);
 }
 
 /* What the end says to the breaker; the scheduler hears of that first. */
@@ -431,8 +444,6 @@ static void on_fetched(struct world *world, struct attempt *attempt)
 
     judge_health(world, attempt);
     reckon(world, attempt, &outcome);
-    if (attempt->outcome != FETCH_ANSWERED)
-        world->disturbances++;
     job = core_fetched(world->core, attempt->id, &outcome, core_now(world));
     DL_FOREACH(world->alive, request)
     {
@@ -466,7 +477,6 @@ static void crash(struct world *world)
     world->told_hold_us = 0;
     world->fetcher++;
     world->fetcher_up = false;
-    world->disturbances++;
     check_unsure(world);
     world_plan(world, world->now_us + BACK_MIN_US + chance_below(&world->chance, BACK_VARY_US),
                EVENT_FETCHER_BACK, 0);
@@ -591,7 +601,6 @@ static void kill_scheduler(struct world *world)
     world->killed = false;
     world->torn = false;
     world->ready = false;
-    world->disturbances++;
     core_free(world->core);
     if (lost && chance_permil(&world->chance, REBOOT_PERMIL)) {
         reboot(world);
@@ -741,7 +750,6 @@ static void check_kept(struct world *world, const struct core_view *before)
     core_look(world->core, core_now(world), &after);
     world->totals.orders++;
     world->totals.checks[CHECK_SWITCH]++;
-    world->disturbances++;
     if (before->queued != after.queued || before->waiters != after.waiters)
         world_broken(world, CHECK_SWITCH, "so many before and after", before->queued, after.queued);
 }

@@ -56,9 +56,9 @@ struct request {
     char key[JOB_KEY_BYTES];
     int64_t submitted_us, deadline_us;
     bool in_flight;
-    uint64_t disturbances; /* of the world when it came */
-    int64_t eta_us;        /* as told then */
-    unsigned ahead;        /* as told then */
+    uint64_t granted; /* by the world when it came */
+    int64_t eta_us;   /* as told then */
+    unsigned ahead;   /* as told then */
     struct request *prev, *next;
 };
 
@@ -100,6 +100,7 @@ struct world_config {
     unsigned trip_permil;   /* of failures that open the breaker */
     unsigned answer_permil; /* of grants that the fetcher finds answered in the cache */
     bool aborts;            /* the fetcher gives back what it is asked for, if it can */
+    bool steady;            /* nothing out of the ordinary happens: what was told must be so */
 };
 
 struct world_totals {
@@ -132,7 +133,6 @@ struct world {
     struct attempt attempts[WORLD_ATTEMPTS];
     struct request requests[WORLD_REQUESTS];
     struct request *alive; /* utlist, in the order of coming */
-    uint64_t disturbances; /* what makes a forecast void */
     /* What the strict rule would wait for, as reckoned here (world_checks.c). */
     int64_t
         releases_us[MODEL_BURST_MAX]; /* when its latest arrivals were known to be over, the latest first */

@@ -1,14 +1,17 @@
 /* world_checks.c - see world.h. Here: what must hold at every step, judged by what the world itself knows. */
+#include <math.h>
 #include <stdio.h>
 #include <utlist.h>
 
 #include "tests/sim/world.h"
 
-#define PPM         1000000
-#define SLEW_PPM    500
-#define EXPIRY_US   5000 /* a slot that is handed over so much before its time dismisses who dies before it */
-#define STUCK_US    30000000 /* as long as anything that has been seen to travel may travel on */
-#define STUCK_SLOTS 10
+#define PPM           1000000
+#define SLEW_PPM      500
+#define EXPIRY_US     5000 /* a slot that is handed over so much before its time dismisses who dies before it */
+#define STUCK_US      30000000 /* as long as anything that has been seen to travel may travel on */
+#define STUCK_SLOTS   10
+#define STEADY_CALLS  300 /* the schedule is learnt by then */
+#define JITTER_SIGMAS 4
 
 const char *world_check_name(enum world_check check)
 {
@@ -115,11 +118,34 @@ void check_grant(struct world *world, const struct core_grant *grant)
     world->unsure -= world->unsure > 0;
 }
 
+/* One slot, a twentieth of the wait, and what the way's own jitter adds over so many slots. Where a call
+ * takes longer than a slot the pace is not steady: it depends on what is known of the longest round trip. */
+static void check_eta(struct world *world, const struct request *request)
+{
+    const struct latency *latency = &world->config.latency;
+    double jitter_us = JITTER_SIGMAS * (double)(latency->scale_us + latency->spread_us) / sqrt(6);
+    int64_t real_us = world->now_us - request->submitted_us, error_us = real_us - request->eta_us, allowed_us;
+    int64_t call_us = latency->base_us + 2 * latency->scale_us + latency->service_us;
+    struct core_view view;
+
+    if (!world->config.steady || request->granted < STEADY_CALLS || latency->change != CHANGE_NONE ||
+        call_us > core_config(world)->limiter.window_us || latency->jitter == JITTER_PARETO ||
+        latency->jitter == JITTER_EXPONENTIAL)
+        return;
+    core_look(world->core, core_of_world(world, world->now_us), &view);
+    allowed_us = view.interval_us + real_us / 20 + (int64_t)(jitter_us * sqrt(request->ahead + 1));
+    world->totals.checks[CHECK_ETA]++;
+    if (error_us > allowed_us || -error_us > allowed_us)
+        world_broken(world, CHECK_ETA, "told and real", (uint64_t)request->eta_us, (uint64_t)real_us);
+}
+
 void check_ended(struct world *world, const struct request *request, const struct waiter *waiter)
 {
     world->totals.checks[CHECK_ONE_END]++;
     if (!request)
         world_broken(world, CHECK_ONE_END, "it had ended before", waiter->id.request, 0);
+    else
+        check_eta(world, request);
 }
 
 void check_expired(struct world *world, const struct waiter *waiter)
@@ -153,7 +179,6 @@ void check_hold(struct world *world, int64_t until_us)
     int64_t hold_us = until_us - world->now_us;
 
     world->totals.holds++;
-    world->disturbances++;
     if (hold_us <= 0)
         return;
     until_us += (hold_us * SLEW_PPM + PPM - 1) / PPM;
