@@ -7,8 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/sim/debt.h"
 #include "tests/sim/stories.h"
 #include "tests/sim/table.h"
+
+#define DEBT_SLOTS 300
 
 struct options {
     unsigned stories, calls, runs, jobs;
@@ -59,7 +62,8 @@ int main(int argc, char **argv)
     if (options.seed)
         return story_tell(options.seed, options.calls, true) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (options.stories > 0)
-        good = stories_tell(options.stories, options.calls, options.jobs);
+        good = stories_tell(options.stories, options.calls, options.jobs) &&
+               debt_compare(options.stories, DEBT_SLOTS);
     if (options.runs > 0)
         good = table_print(options.runs, options.calls, options.jobs, options.only) && good;
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
