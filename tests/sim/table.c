@@ -434,7 +434,7 @@ bool table_print(unsigned seeds, unsigned calls, unsigned jobs, const char *only
     bool good = true;
 
     plan.seeds = seeds;
-    plan.calls = calls;
+    plan.calls = calls < 2 * LEARNT_CALLS ? 2 * LEARNT_CALLS : calls;
     plan.chunks = (seeds + SEEDS_OF_TASK - 1) / SEEDS_OF_TASK;
     for (size_t i = 0; i < ROWS; i++)
         plan.wanted[i] = !only || strstr(rows[i].latency.name, only);
@@ -443,7 +443,7 @@ bool table_print(unsigned seeds, unsigned calls, unsigned jobs, const char *only
            "them in the "
            "first %d), and the\nshare of runs that saw one in their first %d; slack: points above the bound "
            "1/(1 + mean lateness/T)\n",
-           seeds, calls, LEARNT_CALLS, LEARNT_CALLS, FIRST_CALLS);
+           seeds, plan.calls, LEARNT_CALLS, LEARNT_CALLS, FIRST_CALLS);
     printf("%-31s %-14s %6s | %-13s | %-11s | %-42s | %8s%8s\n", "way there and back", "provider", "T ms",
            "metron.; sleep", "strict", "adaptive: rejected; use, d and G in ms", "bound", "slack");
     for (size_t i = 0; i < ROWS; i++) {

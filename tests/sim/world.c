@@ -18,8 +18,11 @@
 #define TRIP_WINDOWS   20  /* the breaker stays open for up to so many */
 #define SILENT_PERMIL  300 /* of failures: no answer at all */
 #define HOLDING_PERMIL 300 /* of the others: ask to wait */
+#define BOTH_PERMIL    250 /* of deaths of the scheduler: the fetcher dies too */
+#define HOLD_KILLS     20  /* so many times as often at the beginning of a hold */
 #define REBOOT_PERMIL  300 /* of losses: the host was rebooted, and the file is there */
-#define REBOOT_US      30000000
+#define REBOOT_WINDOWS 10  /* the host is down for up to so many */
+#define UPTIME_US      30000000
 #define SETTINGS       1
 #define LANE           "sim"
 
@@ -248,6 +251,7 @@ struct request *world_submit(struct world *world, uint64_t key, unsigned priorit
     core_submit(world->core, &request, core_now(world), &verdict);
     if (verdict.answer == CORE_REFUSED) {
         world->totals.refused++;
+        check_refused(world, patience_us, verdict.reason);
         return NULL;
     }
     *mine = (struct request){.id = id,
@@ -426,8 +430,10 @@ static void reckon(struct world *world, const struct attempt *attempt, const str
     world->outstanding -= world->outstanding > 0;
     if (!attempt->over)
         check_release(world, attempt->first_us > 0 ? attempt->first_us : world->now_us);
-    if (core_outcome_holds(world->core, outcome))
-        check_hold(world, attempt->first_us + outcome->hold_us);
+    if (!core_outcome_holds(world->core, outcome))
+        return;
+    check_hold(world, attempt->first_us + outcome->hold_us);
+    world->killed = chance_permil(&world->chance, HOLD_KILLS * world->config.kill_permil);
 }
 
 static void on_fetched(struct world *world, struct attempt *attempt)
@@ -450,8 +456,11 @@ static void on_fetched(struct world *world, struct attempt *attempt)
         if (!job && memcmp(request->key, attempt->key, JOB_KEY_BYTES) == 0)
             request->in_flight = false; /* it waits again, at its old place */
     }
+    world->totals.checks[CHECK_LIMITED] += attempt->outcome == FETCH_LIMITED;
     if (!job)
         return;
+    if (attempt->outcome == FETCH_LIMITED && job->waiters)
+        world_broken(world, CHECK_LIMITED, "it ended", attempt->id, job->waiters->id.request);
     while ((waiter = job_shift(job)))
         end(world, waiter, &world->totals.answered);
     core_retire(world->core, job);
@@ -547,8 +556,8 @@ static void reboot(struct world *world)
     world->fetcher_up = false;
     world->boots++;
     world->told_hold_us = 0;
-    world->now_us += chance_below(&world->chance, REBOOT_US);
-    world->boot_us = world->now_us - 1 - chance_below(&world->chance, REBOOT_US);
+    world->now_us += chance_below(&world->chance, REBOOT_WINDOWS * window(world));
+    world->boot_us = world->now_us - 1 - chance_below(&world->chance, UPTIME_US);
     DL_FOREACH_SAFE(world->alive, request, next)
     {
         forget(world, request);
@@ -602,6 +611,8 @@ static void kill_scheduler(struct world *world)
     world->torn = false;
     world->ready = false;
     core_free(world->core);
+    if (world->fetcher_up && chance_permil(&world->chance, BOTH_PERMIL))
+        crash(world);
     if (lost && chance_permil(&world->chance, REBOOT_PERMIL)) {
         reboot(world);
         lost = false;

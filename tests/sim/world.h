@@ -72,6 +72,9 @@ struct request {
     CHECK(STRICT, "no window over its limit in strict")                                                      \
     CHECK(LEAD, "handed over no earlier than the lead allows")                                               \
     CHECK(HOLD, "no grant for a time within a hold")                                                         \
+    CHECK(PAUSE, "no grant while paused")                                                                    \
+    CHECK(LIMITED, "a rejected request waits again")                                                         \
+    CHECK(TRY, "somebody always tries")                                                                      \
     CHECK(DEADLINE, "nobody expires before its deadline")                                                    \
     CHECK(ALIVE, "what waits will be moved")                                                                 \
     CHECK(SWITCH, "nobody lost by an order")                                                                 \
@@ -123,6 +126,7 @@ struct world {
     enum core_breaker breaker;
     int64_t breaker_until_us;
     int64_t told_hold_us; /* the fetcher's: the provider has asked to wait until then */
+    int64_t granted_us;   /* the last grant */
     bool killed, torn;    /* the scheduler, at the end of this moment */
     uint64_t last_attempt;
     uint8_t kept[LIMITER_PAIR_BYTES]; /* its state file */
@@ -170,6 +174,7 @@ void world_settle(struct world *world);
 const char *world_check_name(enum world_check check);
 void world_broken(struct world *world, enum world_check check, const char *what, uint64_t a, uint64_t b);
 void check_grant(struct world *world, const struct core_grant *grant);
+void check_refused(struct world *world, int64_t patience_us, enum reason reason);
 void check_ended(struct world *world, const struct request *request, const struct waiter *waiter);
 void check_expired(struct world *world, const struct waiter *waiter);
 /* After all that could be granted has been. */

@@ -10,6 +10,8 @@
 #define EXPIRY_US     5000 /* a slot that is handed over so much before its time dismisses who dies before it */
 #define STUCK_US      30000000 /* as long as anything that has been seen to travel may travel on */
 #define STUCK_SLOTS   10
+#define TRY_US        30000000
+#define SLOT_SLACK_US 5000
 #define STEADY_CALLS  300 /* the schedule is learnt by then */
 #define JITTER_SIGMAS 4
 
@@ -35,6 +37,16 @@ void world_broken(struct world *world, enum world_check check, const char *what,
 static const struct core_config *core_config(const struct world *world)
 {
     return &world->config.core;
+}
+
+static int64_t span_us(const struct world *world)
+{
+    const struct limiter_config *limiter = &core_config(world)->limiter;
+    int64_t span = limiter->window_us + (limiter->window_us * SLEW_PPM + PPM - 1) / PPM;
+
+    if (limiter->clock_step_us > 0 && limiter->window_us % limiter->clock_step_us != 0)
+        span += limiter->clock_step_us;
+    return span;
 }
 
 /* Who must not be overtaken by this one: under fifo whoever came before it, under any policy those of its own
@@ -115,7 +127,28 @@ void check_grant(struct world *world, const struct core_grant *grant)
     world->totals.checks[CHECK_HOLD]++;
     if (earliest_us < world->held_until_us)
         world_broken(world, CHECK_HOLD, "granted", grant->attempt, (uint64_t)world->held_until_us);
+    world->totals.checks[CHECK_PAUSE]++;
+    if (world->paused)
+        world_broken(world, CHECK_PAUSE, "granted", grant->attempt, 0);
     world->unsure -= world->unsure > 0;
+    world->granted_us = world->now_us;
+}
+
+/* Where nothing is under way a request with time for a slot is let in sooner or later, whatever was slow
+ * before. */
+void check_refused(struct world *world, int64_t patience_us, enum reason reason)
+{
+    int64_t slot_us = span_us(world) + SLOT_SLACK_US;
+    struct core_view view;
+
+    core_look(world->core, core_of_world(world, world->now_us), &view);
+    if (reason != REASON_DEADLINE_UNMEETABLE || view.queued + view.in_flight > 0 || patience_us < slot_us ||
+        view.next_us > slot_us || world->breaker != CORE_BREAKER_CLOSED)
+        return;
+    world->totals.checks[CHECK_TRY]++;
+    if (world->now_us - world->granted_us > TRY_US)
+        world_broken(world, CHECK_TRY, "for so long nobody was let in",
+                     (uint64_t)(world->now_us - world->granted_us), (uint64_t)patience_us);
 }
 
 /* One slot, a twentieth of the wait, and what the way's own jitter adds over so many slots. Where a call
@@ -193,16 +226,6 @@ void check_unsure(struct world *world)
                              2 * (core_config(world)->give_up_us + core_config(world)->limiter.window_us) +
                              STUCK_US;
     world->unsure = core_config(world)->limiter.burst + 1;
-}
-
-static int64_t span_us(const struct world *world)
-{
-    const struct limiter_config *limiter = &core_config(world)->limiter;
-    int64_t span = limiter->window_us + (limiter->window_us * SLEW_PPM + PPM - 1) / PPM;
-
-    if (limiter->clock_step_us > 0 && limiter->window_us % limiter->clock_step_us != 0)
-        span += limiter->clock_step_us;
-    return span;
 }
 
 /* When the simplest safe rule, wait T after each answer, would let the next one go: INT64_MAX while it waits
