@@ -3,9 +3,10 @@
  */
 #include "scheduler/core_inside.h"
 
-#define PRIOR_SLOTS   4 /* what follows from the round trips counts as much as so many measured slots */
-#define HOPE_AGAIN_US 10000000 /* after so long without an answer the provider may have become any quicker   \
-                                */
+#define PRIOR_SLOTS 4 /* what follows from the round trips counts as much as so many measured slots */
+#define HOPE_AGAIN_US                                                                                        \
+    10000000             /* after so long without an answer the provider may have become any quicker         \
+                          */
 #define SLIP_FRACTION 32 /* a schedule may slip by such a part before a request that was let in is late */
 
 int64_t core_interval_us(const struct core *core)
