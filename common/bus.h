@@ -22,10 +22,11 @@ struct bus_socket;
 
 /* An opaque body frame: shared by counting references, never copied. */
 struct bus_body;
-struct bus_body *bus_body_new(struct text bytes);       /* copies them once; NULL: out of memory */
-struct bus_body *bus_body_keep(struct bus_body *body);  /* one more owner; takes NULL */
-void bus_body_free(struct bus_body *body);              /* one owner less; takes NULL */
-struct text bus_body_text(const struct bus_body *body); /* empty for NULL */
+struct bus_body *bus_body_new(struct text bytes);        /* copies them once; NULL: out of memory */
+struct bus_body *bus_body_room(size_t bytes, char **at); /* to be written there before it is sent; or NULL */
+struct bus_body *bus_body_keep(struct bus_body *body);   /* one more owner; takes NULL */
+void bus_body_free(struct bus_body *body);               /* one owner less; takes NULL */
+struct text bus_body_text(const struct bus_body *body);  /* empty for NULL */
 
 /* For a server, `peer` is the client's epoch; for a client, the server's. */
 struct bus_link_handlers {

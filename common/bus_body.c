@@ -15,19 +15,28 @@ struct bus_body *bus_body_receive(void)
     return body;
 }
 
-struct bus_body *bus_body_new(struct text bytes)
+struct bus_body *bus_body_room(size_t bytes, char **at)
 {
     struct bus_body *body = malloc(sizeof(*body));
 
     if (!body)
         return NULL;
     body->owners = 1;
-    if (zmq_msg_init_size(&body->message, bytes.bytes) < 0) {
+    if (zmq_msg_init_size(&body->message, bytes) < 0) {
         free(body);
         return NULL;
     }
-    if (bytes.bytes > 0)
-        memcpy(zmq_msg_data(&body->message), bytes.at, bytes.bytes);
+    *at = zmq_msg_data(&body->message);
+    return body;
+}
+
+struct bus_body *bus_body_new(struct text bytes)
+{
+    char *at;
+    struct bus_body *body = bus_body_room(bytes.bytes, &at);
+
+    if (body && bytes.bytes > 0)
+        memcpy(at, bytes.at, bytes.bytes);
     return body;
 }
 

@@ -161,8 +161,8 @@ static int pack_field(msgpack_packer *packer, const struct message_field *field,
     case MESSAGE_FIELD_BYTES:
         if (text->bytes > field->limit)
             return -EMSGSIZE;
-        failed =
-            msgpack_pack_bin(packer, text->bytes) || msgpack_pack_bin_body(packer, text->at, text->bytes);
+        failed = msgpack_pack_bin(packer, text->bytes) ||
+                 (text->bytes > 0 && msgpack_pack_bin_body(packer, text->at, text->bytes));
         break;
     case MESSAGE_FIELD_PAIRS:
         if (pairs->count > field->limit)

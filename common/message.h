@@ -47,16 +47,18 @@ struct message_uints {
     MESSAGE(5, credit, "both", "both", "", "so many messages have been handled: send as many more")          \
     MESSAGE(6, goodbye, "both", "both", "", "the sender leaves, or does not know the receiver (any more)")   \
     MESSAGE(10, submit, "gateway", "scheduler", "request", "please have this answered")                      \
-    MESSAGE(11, cancel, "gateway", "scheduler", "", "nobody waits for this any more")                        \
+    MESSAGE(11, cancel, "gateway, scheduler", "scheduler, gateway", "", "nobody waits for this any more")    \
     MESSAGE(12, control, "gateway, scheduler", "scheduler, fetcher", "", "an operator's order")              \
-    MESSAGE(13, query, "gateway", "scheduler", "", "an operator's question")                                 \
+    MESSAGE(13, query, "gateway, scheduler", "scheduler, gateway", "",                                       \
+            "a question: an operator's, or about an asynchronous job")                                       \
     MESSAGE(20, accepted, "scheduler", "gateway", "", "the request waits in the queue")                      \
     MESSAGE(21, result, "scheduler", "gateway", "answer", "the request has been answered")                   \
     MESSAGE(22, rejected, "scheduler", "gateway", "", "the request will not be answered, and why")           \
     MESSAGE(23, state, "scheduler", "gateway", "",                                                           \
             "how the lane stands: when fetcher or breaker change, and once a second")                        \
     MESSAGE(24, control_result, "scheduler, fetcher", "gateway, scheduler", "", "what became of an order")   \
-    MESSAGE(25, answer, "scheduler", "gateway", "JSON", "answers `query`")                                   \
+    MESSAGE(25, answer, "scheduler, gateway", "gateway, scheduler", "JSON, or a job's record",               \
+            "answers `query`")                                                                               \
     MESSAGE(30, fetch, "scheduler", "fetcher", "request", "a permit: send this within these times")          \
     MESSAGE(31, abort, "scheduler", "fetcher", "", "give this attempt back if it has not been sent")         \
     MESSAGE(40, ready, "fetcher", "scheduler", "", "what a fetcher holds and has sent; first on every link") \
@@ -95,7 +97,9 @@ struct message_uints {
     FIELD(INT, remain_us, "rem", INT64_MAX, REQUIRED, "time left until the deadline")                        \
     FIELD(INT, age_us, "age", INT64_MAX, REQUIRED, "time since the client asked")                            \
     FIELD(UINT, again, "ag", 1, OPTIONAL, "1: submitted before, to another epoch")
-#define MESSAGE_FIELDS_cancel(FIELD) FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `submit`")
+#define MESSAGE_FIELDS_cancel(FIELD)                                                                         \
+    FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `submit`; with a gateway: as in `query`")             \
+    FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL, "as in the `query` of a job, whose asker has left")
 
 #define MESSAGE_FIELDS_control(FIELD)                                                                        \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "unique within the sender's epoch")                          \
@@ -108,10 +112,15 @@ struct message_uints {
     FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL, "and its id, as in `submit`")
 #define MESSAGE_FIELDS_query(FIELD)                                                                          \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "unique within the gateway's epoch")                         \
-    FIELD(TEXT, what, "wh", MESSAGE_LABEL_BYTES, REQUIRED, "`controls` or `queue`")                          \
+    FIELD(TEXT, what, "wh", MESSAGE_LABEL_BYTES, REQUIRED, "`controls`, `queue`, `place` or `job`")          \
     FIELD(UINT, limit, "lim", QUERY_LIMIT_MAX, OPTIONAL, "requests told at most")                            \
-    FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL, "begin behind the request of that gateway's epoch")     \
-    FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL, "and that id; both 0: at the head")
+    FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL,                                                         \
+          "`queue`: begin behind the request of that gateway's epoch; `job`: whose it is, or who asks")      \
+    FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL,                                                      \
+          "`queue`: and that id; both 0: at the head; `place`: whose")                                       \
+    FIELD(BYTES, job, "jb", MESSAGE_KEY_BYTES, OPTIONAL, "`job`: the second half of its id")                 \
+    FIELD(UINT, cancels, "ccl", 1, OPTIONAL, "`job`: 1: it is to end, 0: it is to be told")                  \
+    FIELD(INT, wait_us, "wt", INT64_MAX, OPTIONAL, "`job`: its end may be awaited so long")
 
 #define MESSAGE_FIELDS_accepted(FIELD)                                                                       \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `submit`")                                            \
@@ -156,7 +165,11 @@ struct message_uints {
     FIELD(INT, count, "n", INT64_MAX, REQUIRED, "cached answers removed by a purge; else 0")
 #define MESSAGE_FIELDS_answer(FIELD)                                                                         \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `query`")                                             \
-    FIELD(UINT, found, "ok", 1, REQUIRED, "0: the request to begin behind does not wait (any more)")
+    FIELD(UINT, found, "ok", 1, REQUIRED,                                                                    \
+          "0: that request does not wait (any more); `job`: that gateway is not there")                      \
+    FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL, "to the scheduler: who has asked")                      \
+    FIELD(UINT, position, "pos", INT32_MAX, OPTIONAL, "`place`: 1 is next; 0: in flight")                    \
+    FIELD(INT, eta_us, "eta", INT64_MAX, OPTIONAL, "`place`: expected time until the answer; -1 unknown")
 
 #define MESSAGE_FIELDS_fetch(FIELD)                                                                          \
     FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "unique within the scheduler's epoch")                  \
@@ -171,7 +184,8 @@ struct message_uints {
 #define MESSAGE_FIELDS_ready(FIELD)                                                                          \
     FIELD(INT, last_sent_at_us, "ls", INT64_MAX, REQUIRED, "the last send of this fetcher; 0 none")          \
     FIELD(UINT, in_flight, "fl", INT32_MAX, REQUIRED, "sends that have no answer yet")                       \
-    FIELD(INT, last_ended_at_us, "le", INT64_MAX, OPTIONAL, "when the last one ended that has; 0 none")
+    FIELD(INT, last_ended_at_us, "le", INT64_MAX, OPTIONAL, "when the last one ended that has; 0 none")      \
+    FIELD(INT, hold_at_us, "hld", INT64_MAX, OPTIONAL, "the provider has asked to wait until then; 0: never")
 #define MESSAGE_FIELDS_sent(FIELD)                                                                           \
     FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "as in `fetch`")                                        \
     FIELD(INT, sent_at_us, "s", INT64_MAX, REQUIRED, "when the request was written")

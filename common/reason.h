@@ -27,6 +27,8 @@
            "The request waited longer than its deadline")                                                    \
     REASON(UPSTREAM_TIMEOUT, "upstream_timeout", 504, true, "http_response_timeout",                         \
            "The provider did not answer in time")                                                            \
+    REASON(UPSTREAM_SLOW, "upstream_slow", 504, true, "http_response_timeout",                               \
+           "The provider answers too slowly")                                                                \
     REASON(UPSTREAM_UNREACHABLE, "upstream_unreachable", 502, true, "connection_refused",                    \
            "The provider cannot be reached")                                                                 \
     REASON(UPSTREAM_BROKEN, "upstream_broken", 502, true, "http_response_incomplete",                        \

@@ -31,7 +31,7 @@ static void give_back(struct fetcher *fetcher, struct grant *grant, enum fetch_o
     int64_t now_us = clock_now_us();
 
     if (grant->state == GRANT_STARTED)
-        breaker_ended(&grant->lane->breaker, grant->serial, BREAKER_NEUTRAL, REASON_NONE, now_us);
+        breaker_ended(&grant->lane->breaker, grant->serial, BREAKER_NEUTRAL, REASON_NONE, 0, now_us);
     fetched.fetched.outcome = outcome;
     fetched.fetched.reason = text_of(reason_name(reason));
     fetched.fetched.ended_at_us = now_us;
@@ -128,6 +128,8 @@ static void start(struct fetcher *fetcher, struct grant *grant, int64_t now_us)
 
     show_awake(fetcher, now_us);
     grant->state = GRANT_STARTED;
+    if (breaker_is_probe(&grant->lane->breaker, grant->serial))
+        transfer_limit(grant->transfer, grant->lane->probe_us);
     if (transfer_start(grant->transfer) < 0)
         give_back(fetcher, grant, FETCH_UNSENT, REASON_INTERNAL);
     else if (grant->state == GRANT_STARTED)
@@ -135,7 +137,17 @@ static void start(struct fetcher *fetcher, struct grant *grant, int64_t now_us)
     fetcher_tell_breaker(fetcher, &fetcher->lane);
 }
 
-/* The grant's time has come. */
+/* The answer is delivered when it comes. That it is late is known now, and while one call hangs others should
+ * not follow it. */
+static void tell_late(struct grant *grant, int64_t now_us)
+{
+    grant->late = true;
+    breaker_ended(&grant->lane->breaker, grant->serial, BREAKER_FAILURE, REASON_UPSTREAM_SLOW, 0, now_us);
+    fetcher_tell_late(grant->owner, grant);
+    fetcher_tell_breaker(grant->owner, grant->lane);
+}
+
+/* Its time to be sent has come, or, once it is sent, the time by which it should have been answered. */
 static void on_time(evutil_socket_t fd, short what, void *arg)
 {
     struct grant *grant = arg;
@@ -144,7 +156,9 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (now_us < grant->earliest_at_us)
+    if (grant->state == GRANT_SENT)
+        tell_late(grant, now_us);
+    else if (now_us < grant->earliest_at_us)
         arm(fetcher, grant, now_us);
     else if (now_us > grant->latest_at_us || now_us > grant->deadline_at_us)
         give_back(fetcher, grant, FETCH_UNSENT, REASON_NONE);
@@ -192,6 +206,8 @@ static void on_sent(void *arg, int64_t sent_at_us)
     grant->state = GRANT_SENT;
     fetcher->last_sent_at_us = sent_at_us;
     breaker_sent(&grant->lane->breaker, grant->serial, sent_at_us);
+    if (grant->lane->slow_us > 0)
+        loop_arm(grant->timer, grant->lane->slow_us);
     fetcher_tell_sent(fetcher, grant);
 }
 
@@ -213,6 +229,19 @@ static struct bus_body *keep_answer(struct fetcher *fetcher, struct grant *grant
     return record_of(&answer);
 }
 
+/* What the breaker learns from the end, unless it has heard of the attempt's failure already. */
+static void tell_breaker(struct grant *grant, const struct transfer_result *result,
+                         const struct upstream_verdict *verdict)
+{
+    int64_t slow_us = grant->lane->slow_us, took_us = result->ended_at_us - result->sent_at_us;
+
+    if (!grant->late && verdict->breaker == BREAKER_SUCCESS && slow_us > 0 && took_us > slow_us)
+        tell_late(grant, result->ended_at_us);
+    else if (!grant->late)
+        breaker_ended(&grant->lane->breaker, grant->serial, verdict->breaker, verdict->reason,
+                      verdict->hold_us, result->ended_at_us);
+}
+
 static void on_ended(void *arg, const struct transfer_result *result)
 {
     struct grant *grant = arg;
@@ -225,6 +254,8 @@ static void on_ended(void *arg, const struct transfer_result *result)
 
     if (result->ended_at_us > fetcher->last_ended_at_us)
         fetcher->last_ended_at_us = result->ended_at_us;
+    if (verdict.outcome != FETCH_ANSWERED && result->first_at_us + verdict.hold_us > fetcher->hold_at_us)
+        fetcher->hold_at_us = result->first_at_us + verdict.hold_us; /* a scheduler may be away just now */
     if (verdict.answer && verdict.outcome != FETCH_LIMITED)
         body = keep_answer(fetcher, grant, result);
     fetched.fetched.outcome = verdict.outcome;
@@ -238,7 +269,7 @@ static void on_ended(void *arg, const struct transfer_result *result)
         fetched.fetched.outcome = FETCH_FAILED;
         fetched.fetched.reason = text_of(reason_name(REASON_INTERNAL));
     }
-    breaker_ended(&lane->breaker, grant->serial, verdict.breaker, verdict.reason, result->ended_at_us);
+    tell_breaker(grant, result, &verdict);
     /* The breaker's news first: a scheduler that hears of a failure must not grant into an open breaker. */
     fetcher_tell_breaker(fetcher, lane);
     fetcher_tell_ended(fetcher, grant, result, &verdict);

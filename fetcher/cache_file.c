@@ -9,9 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/boot.h"
+
 #define STAMP_FILE  "answers.stamp"
 #define LOCK_FILE   "writer.lock"
-#define BOOT_BYTES  64
 #define STAMP_BYTES 128
 
 enum phase { PHASE_NONE, PHASE_OPENING, PHASE_OPEN, PHASE_CLOSED, PHASE_CONDEMNED };
@@ -23,7 +24,7 @@ static const char *const phase_names[] = {[PHASE_NONE] = "none",
                                           [PHASE_CONDEMNED] = "condemned"};
 
 struct stamp {
-    char boot[BOOT_BYTES];
+    char boot[BOOT_ID_BYTES];
     enum phase phase; /* NONE: no stamp that can be read */
     long long bytes;  /* the file's length */
 };
@@ -47,13 +48,6 @@ static int read_line(const char *path, char *line, size_t size)
     return got ? 0 : -EBADMSG;
 }
 
-static void read_boot(char boot[BOOT_BYTES])
-{
-    if (read_line("/proc/sys/kernel/random/boot_id", boot, BOOT_BYTES) < 0)
-        snprintf(boot, BOOT_BYTES, "unknown");
-    boot[strcspn(boot, " \n")] = '\0';
-}
-
 static void read_stamp(const struct cache_file *file, struct stamp *stamp)
 {
     char path[CACHE_PATH_BYTES + 64], line[STAMP_BYTES], phase[16] = "", bytes[24] = "";
@@ -61,7 +55,7 @@ static void read_stamp(const struct cache_file *file, struct stamp *stamp)
     *stamp = (struct stamp){.phase = PHASE_NONE};
     path_of(file, STAMP_FILE, "", path);
     if (read_line(path, line, sizeof(line)) < 0 ||
-        sscanf(line, "%63s %15s %23s", stamp->boot, phase, bytes) != 3)
+        sscanf(line, "%39s %15s %23s", stamp->boot, phase, bytes) != 3)
         return;
     stamp->bytes = strtoll(bytes, NULL, 10);
     for (size_t i = 0; i < sizeof(phase_names) / sizeof(phase_names[0]); i++) {
@@ -73,10 +67,11 @@ static void read_stamp(const struct cache_file *file, struct stamp *stamp)
 /* Synced, unlike the cache itself: it must not be newer on the disk than what it speaks of. */
 static int write_stamp(const struct cache_file *file, enum phase phase)
 {
-    char path[CACHE_PATH_BYTES + 64], temporary[CACHE_PATH_BYTES + 64], line[STAMP_BYTES], boot[BOOT_BYTES];
+    char path[CACHE_PATH_BYTES + 64], temporary[CACHE_PATH_BYTES + 64], line[STAMP_BYTES],
+        boot[BOOT_ID_BYTES];
     int bytes, fd, rc = 0;
 
-    read_boot(boot);
+    boot_id(boot);
     path_of(file, STAMP_FILE, "", path);
     path_of(file, STAMP_FILE, ".new", temporary);
     bytes = snprintf(line, sizeof(line), "%s %s %zu\n", boot, phase_names[phase], file->max_bytes);
@@ -129,7 +124,7 @@ static void remove_file(const struct cache_file *file, bool keep_aside)
 /* What is known of the file before LMDB looks at it. */
 static enum cache_file_fate judge_file(const struct cache_file *file, const char **why)
 {
-    char path[CACHE_PATH_BYTES + 64], boot[BOOT_BYTES];
+    char path[CACHE_PATH_BYTES + 64], boot[BOOT_ID_BYTES];
     struct stamp stamp;
     struct stat found;
 
@@ -137,7 +132,7 @@ static enum cache_file_fate judge_file(const struct cache_file *file, const char
     if (stat(path, &found) < 0)
         return CACHE_FILE_KEPT; /* nothing to judge */
     read_stamp(file, &stamp);
-    read_boot(boot);
+    boot_id(boot);
     if (stamp.phase == PHASE_NONE)
         return *why = "it has no stamp", CACHE_FILE_SET_ASIDE;
     if (stamp.phase == PHASE_OPENING)

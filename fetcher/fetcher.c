@@ -52,17 +52,62 @@ static void send_breaker(struct fetcher *fetcher, const struct upstream_lane *la
     outbox_send(&fetcher->outbox, &message, NULL);
 }
 
+static void sample(struct breaker_moment *moment)
+{
+    boot_id(moment->boot);
+    moment->now_us = clock_now_us();
+    moment->wall_us = clock_wall_us();
+}
+
+/* For the next epoch. Where that fails, a restart merely forgets. */
+static void keep_breaker(struct fetcher *fetcher, const struct upstream_lane *lane)
+{
+    struct breaker_moment moment;
+    int rc;
+
+    sample(&moment);
+    rc = breaker_state_write(fetcher->config->state_dir, lane->name, &lane->told, &moment);
+    if (rc < 0)
+        log_warn("breaker_not_kept", log_str("lane", lane->name), log_str("why", strerror(-rc)));
+}
+
+static void recall_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
+{
+    struct breaker_memory memory;
+    struct breaker_moment moment;
+    int rc;
+
+    sample(&moment);
+    rc = breaker_state_read(fetcher->config->state_dir, lane->name, &moment, &memory);
+    if (rc == 0)
+        breaker_restore(&lane->breaker, &memory, moment.now_us);
+    else if (rc != -ENOENT)
+        log_warn("breaker_unknown", log_str("lane", lane->name), log_str("why", strerror(-rc)));
+    breaker_remember(&lane->breaker, &lane->told);
+    lane->told_state = lane->breaker.state;
+    metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER, (int64_t)lane->breaker.state);
+    metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER_FAILURES, lane->breaker.failures);
+    if (lane->breaker.state != BREAKER_CLOSED)
+        log_warn("breaker_kept_open", log_str("lane", lane->name),
+                 log_int("left_us", lane->breaker.retry_at_us - moment.now_us),
+                 log_str("reason", reason_name(lane->breaker.last_reason)));
+}
+
 void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
 {
     static const char *const events[] = {[BREAKER_CLOSED] = "breaker_closed",
                                          [BREAKER_HALF_OPEN] = "breaker_half_open",
                                          [BREAKER_OPEN] = "breaker_opened"};
     const struct breaker *breaker = &lane->breaker;
-    bool moved = breaker->state != lane->told.state;
+    bool moved = breaker->state != lane->told_state;
+    struct breaker_memory memory;
 
-    if (!moved && breaker->failures == lane->told.failures && breaker->retry_at_us == lane->told.retry_at_us)
+    breaker_remember(breaker, &memory);
+    if (!moved && memory.failures == lane->told.failures && memory.retry_at_us == lane->told.retry_at_us)
         return;
-    lane->told = *breaker;
+    lane->told = memory;
+    lane->told_state = breaker->state;
+    keep_breaker(fetcher, lane);
     send_breaker(fetcher, lane);
     metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER, (int64_t)breaker->state);
     metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER_FAILURES, breaker->failures);
@@ -103,6 +148,14 @@ void fetcher_tell_sent(struct fetcher *fetcher, const struct grant *grant)
     emit_of(fetcher, "sent", grant, REASON_NONE, late_us);
     log_debug("sent", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
               log_int("late_us", late_us));
+}
+
+void fetcher_tell_late(struct fetcher *fetcher, const struct grant *grant)
+{
+    metric_add(&fetcher->metrics, METRIC_FETCHER_SLOW, 1);
+    emit_of(fetcher, "late", grant, REASON_UPSTREAM_SLOW, grant->lane->slow_us);
+    log_warn("late", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
+             log_int("after_us", grant->lane->slow_us));
 }
 
 void fetcher_tell_stored(struct fetcher *fetcher, const struct grant *grant, int rc, int64_t fresh_us)
@@ -211,6 +264,7 @@ static void on_up(void *arg, uint64_t peer, struct text role)
         grant->link = fetcher->link;
     ready.ready.last_sent_at_us = fetcher->last_sent_at_us;
     ready.ready.last_ended_at_us = fetcher->last_ended_at_us;
+    ready.ready.hold_at_us = fetcher->hold_at_us;
     ready.ready.in_flight = grant_count(fetcher->grants, GRANT_SENT);
     outbox_send(&fetcher->outbox, &ready, NULL);
     send_breaker(fetcher, &fetcher->lane);
@@ -339,14 +393,31 @@ static int open_links(struct fetcher *fetcher, const struct config *config)
 static void open_lane(struct fetcher *fetcher, const struct config *config)
 {
     struct breaker_config breaker = {.fail_max = (unsigned)config->breaker_fail_max,
+                                     .window_calls = (unsigned)config->breaker_window,
+                                     .fail_percent = (unsigned)config->breaker_fail_percent,
                                      .reset_us = config->breaker_reset_us,
+                                     .reset_factor = (unsigned)config->breaker_reset_factor,
+                                     .reset_max_us = config->breaker_reset_max_us,
+                                     .hold_max_us = config->hold_max_us,
                                      .lease_us = config->external_api_timeout_us + LEASE_SLACK_US};
 
-    fetcher->lane = (struct upstream_lane){.name = "score", .url = config->upstream_url};
+    fetcher->lane = (struct upstream_lane){.name = "score",
+                                           .url = config->upstream_url,
+                                           .slow_us = config->breaker_slow_us,
+                                           .probe_us = config->breaker_probe_us};
     breaker_init(&fetcher->lane.breaker, &breaker);
-    fetcher->lane.told = fetcher->lane.breaker;
     fetcher->freshness =
         (struct freshness_policy){.ttl_us = config->cache_ttl_us, .stale_us = config->cache_stale_us};
+}
+
+/* The state's directory is only made here: without it the breaker starts closed. */
+static void open_state(struct fetcher *fetcher)
+{
+    int rc = config_make_dir(fetcher->config->state_dir);
+
+    if (rc < 0)
+        log_warn("state_dir", log_str("path", fetcher->config->state_dir), log_str("why", strerror(-rc)));
+    recall_breaker(fetcher, &fetcher->lane);
 }
 
 int fetcher_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
@@ -366,6 +437,7 @@ struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
 
     if (!fetcher)
         return NULL;
+    fetcher->config = config;
     fetcher->loop = loop;
     fetcher->base = loop_base(loop);
     open_lane(fetcher, config);
@@ -373,6 +445,7 @@ struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
         free(fetcher);
         return NULL;
     }
+    open_state(fetcher);
     rc = open_parts(fetcher, config);
     if (rc == 0)
         rc = open_links(fetcher, config);

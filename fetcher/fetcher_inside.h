@@ -6,6 +6,7 @@
 #include "common/event.h"
 #include "common/loop.h"
 #include "common/outbox.h"
+#include "fetcher/breaker_state.h"
 #include "fetcher/cache_writer.h"
 #include "fetcher/grant.h"
 
@@ -13,10 +14,14 @@
 struct upstream_lane {
     const char *name, *url;
     struct breaker breaker;
-    struct breaker told; /* as announced last */
+    struct breaker_memory told; /* as announced and kept last */
+    enum breaker_state told_state;
+    int64_t slow_us;  /* a call that takes longer counts as failed; 0: none does */
+    int64_t probe_us; /* a probe's call may take so long */
 };
 
 struct fetcher {
+    const struct config *config;
     struct loop *loop;
     struct event_base *base;
     struct bus *bus;
@@ -33,6 +38,7 @@ struct fetcher {
     uint64_t serial; /* of the latest grant */
     uint64_t link;   /* counts ups and downs, so that no link is taken for another */
     int64_t last_sent_at_us, last_ended_at_us, pulse_at_us;
+    int64_t hold_at_us; /* the provider has asked to wait until then, by a 429 or a 503 */
     bool draining;
 };
 
@@ -41,6 +47,7 @@ void fetcher_tell_refused(struct fetcher *fetcher, uint64_t attempt, const char 
 void fetcher_tell_unsent(struct fetcher *fetcher, const struct grant *grant, enum reason reason);
 void fetcher_tell_saved(struct fetcher *fetcher, const struct grant *grant);
 void fetcher_tell_sent(struct fetcher *fetcher, const struct grant *grant);
+void fetcher_tell_late(struct fetcher *fetcher, const struct grant *grant);
 /* rc as from cache_writer_store(). */
 void fetcher_tell_stored(struct fetcher *fetcher, const struct grant *grant, int rc, int64_t fresh_us);
 void fetcher_tell_ended(struct fetcher *fetcher, const struct grant *grant,

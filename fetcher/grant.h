@@ -26,6 +26,7 @@ struct grant {
     char request[MESSAGE_ID_BYTES + 1];
     struct cache_key key;
     int64_t earliest_at_us, latest_at_us, deadline_at_us;
+    bool late; /* slower than is good, and the breaker knows it */
     struct event *timer;
     struct transfer *transfer;
 };

@@ -2,8 +2,6 @@
 #include "common/log.h"
 #include "fetcher/fetcher_inside.h"
 
-#define ORDERS_TRIP_MAX_US (86400 * US_PER_SECOND)
-
 static const char *purge(struct fetcher *fetcher, int64_t *count)
 {
     uint64_t removed = 0;
@@ -21,7 +19,7 @@ void orders_obey(struct fetcher *fetcher, const struct message_control *control)
     struct message message = {.type = MESSAGE_TYPE_control_result};
     const char *outcome = "done";
 
-    if (control->order == CONTROL_TRIP && control->span_us > 0 && control->span_us <= ORDERS_TRIP_MAX_US)
+    if (control->order == CONTROL_TRIP && control->span_us > 0 && control->span_us <= BREAKER_SPAN_MAX_US)
         breaker_trip(breaker, control->span_us, clock_now_us());
     else if (control->order == CONTROL_RESET)
         breaker_reset(breaker);

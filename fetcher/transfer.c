@@ -388,6 +388,12 @@ struct transfer *transfer_new(struct transfers *transfers, const struct transfer
     return transfer;
 }
 
+void transfer_limit(struct transfer *transfer, int64_t total_us)
+{
+    if (ceil_ms(total_us) < transfer->transfers->total_timeout_ms)
+        curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, ceil_ms(total_us));
+}
+
 /* libcurl would begin at its timer's next turn; asking it to at once keeps that turn out of the interval. */
 int transfer_start(struct transfer *transfer)
 {

@@ -67,6 +67,10 @@ void transfers_free(struct transfers *transfers);
 struct transfer *transfer_new(struct transfers *transfers, const struct transfer_request *request,
                               const struct transfer_handlers *handlers, void *arg);
 
+/* Lets it take so long at most, its connection included, where that is less than what its pool allows. Before
+ * its start. */
+void transfer_limit(struct transfer *transfer, int64_t total_us);
+
 /* Sends it now: over a kept connection it has been written, and sent() been called, when this returns. 0, or
  * -ENOMEM: nothing has happened or will. */
 int transfer_start(struct transfer *transfer);

@@ -12,7 +12,6 @@
 #include "gateway/admin_rules.h"
 #include "gateway/render.h"
 
-#define JSON_TYPE   "application/json; charset=utf-8"
 #define REPLY_BYTES 256
 
 /* A call that awaits the scheduler's word. */
@@ -70,8 +69,7 @@ static int refuse(struct httpd_exchange *exchange, struct text request_id, struc
     problem.request_id = request_id;
     reply.fields = render_own(fields, RENDER_PROBLEM_TYPE, request_id, &problem);
     if (field)
-        reply.fields.bytes += (size_t)snprintf(
-            fields + reply.fields.bytes, sizeof(fields) - reply.fields.bytes, "%s: %s\r\n", field, value);
+        reply.fields = render_field(fields, reply.fields, field, value);
     reply.body = render_problem(body, sizeof(body), &problem);
     httpd_reply(exchange, &reply);
     return problem.status;
@@ -98,7 +96,7 @@ static void show(struct httpd_exchange *exchange, struct text request_id, struct
     char fields[RENDER_FIELDS_BYTES];
     struct httpd_reply reply = {.status = 200, .body = body};
 
-    reply.fields = render_own(fields, JSON_TYPE, request_id, NULL);
+    reply.fields = render_own(fields, RENDER_JSON_TYPE, request_id, NULL);
     httpd_reply(exchange, &reply);
 }
 

@@ -9,6 +9,7 @@
 #include "gateway/admin.h"
 #include "gateway/admin_call.h"
 #include "gateway/health.h"
+#include "gateway/job_call.h"
 #include "gateway/proxy.h"
 #include "gateway/render.h"
 #include "gateway/routes.h"
@@ -39,6 +40,7 @@ struct gateway {
     unsigned logged, unlogged; /* refusals, in this second */
     bool chatty;               /* LOG_LEVEL is debug */
     bool closing;              /* who would wait now is refused */
+    bool unconnected;          /* the last connection of a drain has closed */
     struct feed feed;
     struct health_facts health;
     struct metrics metrics;
@@ -61,6 +63,35 @@ static void arm_deadline(struct gateway *gateway, int64_t now_us)
     loop_arm(gateway->deadline, due_us > now_us ? due_us - now_us : 0);
 }
 
+static void publish(struct gateway *gateway)
+{
+    const struct httpd_stats *stats = httpd_stats(gateway->httpd);
+
+    metric_set(&gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
+    metric_set(&gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
+    proxy_gauge(gateway->proxy);
+    event_totals(gateway->events, &gateway->metrics);
+}
+
+static void end_when_drained(struct gateway *gateway)
+{
+    if (!gateway->unconnected || proxy_busy(gateway->proxy))
+        return;
+    gateway->unconnected = false; /* once is enough */
+    publish(gateway);
+    log_info("drained", log_int("requests", gateway->metrics.values[METRIC_GATEWAY_REQUESTS]));
+    loop_drained(gateway->loop);
+}
+
+/* After something has come to the proxy. */
+static void settle(struct gateway *gateway, const struct moment *moment)
+{
+    if (gateway->closing)
+        proxy_refuse_all(gateway->proxy, REASON_DRAINING, moment);
+    arm_deadline(gateway, moment->now_us);
+    end_when_drained(gateway);
+}
+
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct gateway *gateway = arg;
@@ -70,7 +101,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     (void)what;
     gateway->deadline_us = INT64_MAX;
     proxy_expire(gateway->proxy, &moment);
-    arm_deadline(gateway, moment.now_us);
+    settle(gateway, &moment);
 }
 
 static bool may_log(struct gateway *gateway)
@@ -126,6 +157,19 @@ static void on_decided(void *arg, const struct decision *decision)
     log_decision(gateway, decision, took_us);
 }
 
+static void on_deferred(void *arg, const struct asked *asked, int64_t eta_us)
+{
+    struct gateway *gateway = arg;
+    struct message_event event = {.name = text_of("deferred"),
+                                  .lane = text_of(asked->lane->name),
+                                  .request = asked->request_id,
+                                  .value = eta_us};
+
+    event_emit(gateway->events, &event);
+    log_debug("deferred", log_text("request", asked->request_id), log_str("lane", asked->lane->name),
+              log_str("subject", asked->subject), log_int("eta_us", eta_us));
+}
+
 /* HTTP */
 
 static void update_health(struct gateway *gateway, int64_t now_us)
@@ -159,39 +203,55 @@ static void administrate(struct gateway *gateway, struct httpd_exchange *exchang
         log_warn("admin_refused", log_text("request", request_id), log_int("status", status));
 }
 
+static void refuse_method(struct gateway *gateway, struct httpd_exchange *exchange)
+{
+    char digits[RENDER_ID_BYTES];
+
+    route_refuse(exchange, 405, "Only GET and HEAD are allowed here", proxy_draw_id(gateway->proxy, digits));
+}
+
+/* A page of our own, or nothing. */
+static void show_route(struct gateway *gateway, struct httpd_exchange *exchange,
+                       const struct http_request *request, int64_t now_us)
+{
+    const struct route *route = route_find(request->path);
+    char digits[RENDER_ID_BYTES];
+
+    if (!route)
+        route_refuse(exchange, 404, "No such path; / lists those that there are",
+                     proxy_draw_id(gateway->proxy, digits));
+    else if (request->method != HTTP_GET && request->method != HTTP_HEAD)
+        refuse_method(gateway, exchange);
+    else
+        show(gateway, exchange, route, now_us);
+}
+
+/* What comes most often comes first. */
 static void on_request(void *arg, struct httpd_exchange *exchange, const struct http_request *request)
 {
     const struct lane *lane = lane_at_path(request->path);
-    const struct route *route = lane ? NULL : route_find(request->path);
     struct gateway *gateway = arg;
     struct moment moment = sample();
-    char digits[RENDER_ID_BYTES];
 
-    if (admin_call_is(request->path)) {
-        administrate(gateway, exchange, request);
-    } else if (!lane && !route) {
-        route_refuse(exchange, 404, "No such path; / lists those that there are",
-                     proxy_draw_id(gateway->proxy, digits));
-    } else if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
-        route_refuse(exchange, 405, "Only GET and HEAD are allowed here",
-                     proxy_draw_id(gateway->proxy, digits));
-    } else if (route) {
-        show(gateway, exchange, route, moment.now_us);
-    } else {
+    if (lane && (request->method == HTTP_GET || request->method == HTTP_HEAD))
         proxy_request(gateway->proxy, exchange, request, lane, &moment);
-        if (gateway->closing)
-            proxy_refuse_all(gateway->proxy, REASON_DRAINING, &moment);
-        arm_deadline(gateway, moment.now_us);
-    }
+    else if (lane)
+        refuse_method(gateway, exchange);
+    else if (job_call_is(request->path))
+        proxy_job_request(gateway->proxy, exchange, request, &moment);
+    else if (admin_call_is(request->path))
+        administrate(gateway, exchange, request);
+    else
+        show_route(gateway, exchange, request, moment.now_us);
+    settle(gateway, &moment);
 }
 
 static void on_gone(void *arg, struct httpd_exchange *exchange)
 {
     struct gateway *gateway = arg;
-    struct moment moment = sample();
 
     admin_gone(gateway->admin, exchange);
-    proxy_gone(gateway->proxy, exchange, &moment);
+    proxy_gone(gateway->proxy, exchange);
 }
 
 static size_t on_refusal(void *arg, int status, const char *detail, char *buffer, size_t size,
@@ -232,10 +292,11 @@ static void on_up(void *arg, uint64_t peer, struct text role)
 static void on_down(void *arg, uint64_t peer, const char *why)
 {
     struct gateway *gateway = arg;
+    struct moment moment = sample();
 
     log_warn("scheduler_down", log_hex("epoch", peer), log_str("why", why));
-    link_changed(gateway, false, clock_now_us());
-    proxy_down(gateway->proxy);
+    link_changed(gateway, false, moment.now_us);
+    proxy_down(gateway->proxy, &moment);
     admin_down(gateway->admin);
 }
 
@@ -249,12 +310,14 @@ static void on_message(void *arg, uint64_t peer, const struct message *message, 
         health_lane_update(&gateway->health, &message->state, clock_now_us());
         return;
     }
-    if (message->type == MESSAGE_TYPE_control_result || message->type == MESSAGE_TYPE_answer) {
+    if (message->type == MESSAGE_TYPE_control_result ||
+        (message->type == MESSAGE_TYPE_answer && !(message->answer.id & PROXY_QUERY))) {
         admin_message(gateway->admin, message, body);
         return;
     }
     moment = sample();
     proxy_message(gateway->proxy, message, body, &moment);
+    settle(gateway, &moment);
 }
 
 static void on_writable(void *arg, uint64_t peer)
@@ -282,15 +345,6 @@ static void on_feed(void *arg, struct text topic, const struct message *message,
 
 /* Once a second */
 
-static void publish(struct gateway *gateway)
-{
-    const struct httpd_stats *stats = httpd_stats(gateway->httpd);
-
-    metric_set(&gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
-    metric_set(&gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
-    event_totals(gateway->events, &gateway->metrics);
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct gateway *gateway = arg;
@@ -308,15 +362,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Drain: existing connections are served as ever, and closed after their next answer. Who would still wait
- * when the time is over gets an answer before that. */
+ * when the time is over gets an answer before that. Jobs wait without a connection; other gateways can still
+ * ask about them. */
 
-static void on_drained(void *arg)
+static void on_unconnected(void *arg)
 {
     struct gateway *gateway = arg;
 
-    publish(gateway);
-    log_info("drained", log_int("requests", gateway->metrics.values[METRIC_GATEWAY_REQUESTS]));
-    loop_drained(gateway->loop);
+    gateway->unconnected = true;
+    end_when_drained(gateway);
 }
 
 static void on_last_call(evutil_socket_t fd, short what, void *arg)
@@ -327,7 +381,7 @@ static void on_last_call(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     gateway->closing = true;
-    proxy_refuse_all(gateway->proxy, REASON_DRAINING, &moment);
+    settle(gateway, &moment);
 }
 
 static void on_drain(void *arg)
@@ -335,8 +389,9 @@ static void on_drain(void *arg)
     struct gateway *gateway = arg;
 
     gateway->health.draining = true;
+    proxy_drain(gateway->proxy);
     loop_arm(gateway->last_call, gateway->config->drain_us * 3 / 4);
-    httpd_drain(gateway->httpd, on_drained, gateway);
+    httpd_drain(gateway->httpd, on_unconnected, gateway);
 }
 
 /* Birth and death */
@@ -368,8 +423,12 @@ static int open_proxy(struct gateway *gateway)
                                  .client_id = config->client_id,
                                  .timeout_us = config->request_timeout_us,
                                  .waiters_max = (uint32_t)config->waiters_max,
+                                 .polls_max = (uint32_t)config->jobs_polls_max,
+                                 .jobs_max = (uint32_t)config->jobs_max,
+                                 .jobs_bytes_max = (size_t)config->jobs_max_mb << 20,
+                                 .jobs_keep_us = config->jobs_keep_us,
                                  .metrics = &gateway->metrics,
-                                 .desk = {.decided = on_decided, .arg = gateway}};
+                                 .desk = {.decided = on_decided, .deferred = on_deferred, .arg = gateway}};
     int rc = cache_secret_load(config->state_dir, setup.secret);
 
     if (rc < 0) {

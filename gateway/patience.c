@@ -97,24 +97,30 @@ static void skip_element(struct text *rest)
         skip(rest, 1);
 }
 
-/* The first `wait` of a Prefer field; false when it has none. */
-static bool find_wait(struct text list, struct text *wait)
+/* RFC 7240: of several preferences of one name only the first counts, readable or not. */
+struct preferences {
+    bool has_wait, has_async;
+    struct text wait, async;
+};
+
+static void find_preferences(struct text list, struct preferences *found)
 {
     while (list.bytes > 0) {
         struct text name, value;
         bool readable = take_preference(&list, &name, &value);
 
-        if (readable && text_equal_nocase(name, "wait")) {
-            *wait = value;
-            return true;
+        if (readable && !found->has_wait && text_equal_nocase(name, "wait")) {
+            found->has_wait = true;
+            found->wait = value;
+        } else if (readable && !found->has_async && text_equal_nocase(name, "respond-async")) {
+            found->has_async = true;
+            found->async = value;
         }
         skip_element(&list);
     }
-    return false;
 }
 
-/* digits [ "." digits ], at most the limit. */
-static bool read_seconds(struct text text, int64_t limit_us, int64_t *us)
+bool patience_seconds(struct text text, int64_t limit_us, int64_t *us)
 {
     const char *dot = text.bytes > 0 ? memchr(text.at, '.', text.bytes) : NULL;
     struct text whole = {.at = text.at, .bytes = dot ? (size_t)(dot - text.at) : text.bytes};
@@ -137,35 +143,44 @@ static bool read_seconds(struct text text, int64_t limit_us, int64_t *us)
     return true;
 }
 
-/* RFC 7240: of several preferences of one name only the first counts, readable or not. */
-static void prefer(struct text wait, struct patience *patience)
+/* respond-async has no value; with one (an empty one is none) it is another preference than the one we know.
+ */
+static void prefer(const struct preferences *found, struct patience *patience)
 {
-    uint64_t seconds;
+    bool async = found->has_async && found->async.bytes == 0;
+    uint64_t most_s = (uint64_t)(patience->wait_us / US_IN_SECOND), seconds = 0;
+    int rc = found->wait.at ? http_decimal(found->wait, &seconds) : -EBADMSG;
 
-    if (!wait.at || http_decimal(wait, &seconds) < 0 ||
-        seconds > (uint64_t)(patience->wait_us / US_IN_SECOND))
-        return;
-    patience->preferred_s = (int64_t)seconds;
-    patience->wait_us = (int64_t)seconds * US_IN_SECOND;
+    if (rc == -EBADMSG)
+        seconds = 0;
+    else if (rc < 0 || seconds > most_s)
+        seconds = most_s + 1; /* longer than there is time */
+    if (async) {
+        patience->defer_s = (int64_t)seconds;
+    } else if (rc != -EBADMSG && seconds <= most_s) {
+        patience->preferred_s = (int64_t)seconds;
+        patience->wait_us = (int64_t)seconds * US_IN_SECOND;
+    }
 }
 
 int patience_read(const struct http_request *request, int64_t limit_us, struct patience *patience)
 {
-    struct text wait = {.at = NULL, .bytes = 0};
-    bool preferred = false, given = false;
+    struct preferences found = {.has_wait = false};
+    bool given = false;
 
-    *patience = (struct patience){.wait_us = limit_us, .preferred_s = -1};
+    *patience = (struct patience){.wait_us = limit_us, .preferred_s = -1, .defer_s = -1};
     for (unsigned i = 0; i < request->field_count; i++) {
         const struct http_field *field = &request->fields[i];
 
         if (text_equal_nocase(field->name, PATIENCE_FIELD)) {
-            if (given || !read_seconds(field->value, limit_us, &patience->wait_us))
+            if (given || !patience_seconds(field->value, limit_us, &patience->wait_us))
                 return -EINVAL;
             given = true;
-        } else if (!preferred && text_equal_nocase(field->name, "Prefer")) {
-            preferred = find_wait(field->value, &wait);
+        } else if (text_equal_nocase(field->name, "Prefer")) {
+            find_preferences(field->value, &found);
         }
     }
-    prefer(wait, patience);
+    if (found.has_wait || found.has_async)
+        prefer(&found, patience);
     return 0;
 }

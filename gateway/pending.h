@@ -17,7 +17,7 @@ struct pending_request {
     int64_t deadline_us;                 /* set it before pending_add(), and then leave it */
     bool submitted;                      /* read only */
     bool again;                          /* read only: has been submitted before */
-    struct pending_request *prev, *next; /* the table's own */
+    struct pending_request *prev, *next; /* the table's own; to be read: in the order of coming */
     uint32_t heap_at;                    /* the table's own */
 };
 

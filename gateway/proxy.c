@@ -4,44 +4,35 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "gateway/caller.h"
 #include "gateway/patience.h"
-#include "gateway/pending.h"
+#include "gateway/proxy_inside.h"
 
 #define METHOD "GET" /* also for HEAD, which differs only in what httpd leaves out */
 
-/* A request that waits. */
-struct waiter {
-    struct pending_request pending; /* the first member: a pending_request of ours is a waiter */
-    struct asked asked;
-    struct bus_body *body; /* the encoded `request`, for the fetcher's eyes */
-    unsigned priority;
-    char client[RENDER_ID_BYTES];
-    char request_id[CALLER_REQUEST_ID_BYTES];
-};
-
-struct proxy {
-    struct proxy_config config;
-    struct pending *pending;
-    struct message_codec *codec;
-    struct bus_socket *link;
-    uint64_t peer;     /* 0 while the scheduler is away */
-    uint64_t drawn;    /* request ids so far */
-    uint64_t *cancels; /* ids whose cancel found no credit */
-    uint32_t cancel_count;
-};
+static void free_result(void *result)
+{
+    bus_body_free(result);
+}
 
 struct proxy *proxy_new(const struct proxy_config *config)
 {
+    struct jobs_config jobs = {.max = config->jobs_max,
+                               .bytes_max = config->jobs_bytes_max,
+                               .keep_us = config->jobs_keep_us,
+                               .free_result = free_result};
     struct proxy *proxy = calloc(1, sizeof(*proxy));
 
     if (!proxy)
         return NULL;
     proxy->config = *config;
     proxy->pending = pending_new(config->waiters_max);
+    proxy->turns = pending_new(config->waiters_max);
+    proxy->visits = pending_new(config->polls_max);
+    proxy->jobs = jobs_new(&jobs);
     proxy->codec = message_codec_new();
     proxy->cancels = calloc(config->waiters_max, sizeof(proxy->cancels[0]));
-    if (!proxy->pending || !proxy->codec || !proxy->cancels) {
+    if (!proxy->pending || !proxy->turns || !proxy->visits || !proxy->jobs || !proxy->codec ||
+        !proxy->cancels) {
         proxy_free(proxy);
         return NULL;
     }
@@ -53,7 +44,6 @@ static struct waiter *waiter_of(struct pending_request *request)
     return (struct waiter *)request;
 }
 
-/* Takes the waiter out of the table; its `asked` is good until waiter_free(). */
 static void waiter_free(struct waiter *waiter)
 {
     bus_body_free(waiter->body);
@@ -66,14 +56,28 @@ void proxy_free(struct proxy *proxy)
 
     if (!proxy)
         return;
+    while (proxy->visits && (oldest = pending_oldest(proxy->visits)) != NULL)
+        proxy_visit_end(proxy, (struct visit *)oldest);
     while (proxy->pending && (oldest = pending_oldest(proxy->pending)) != NULL) {
         pending_remove(proxy->pending, oldest);
         waiter_free(waiter_of(oldest));
     }
     pending_free(proxy->pending);
+    pending_free(proxy->turns);
+    pending_free(proxy->visits);
+    jobs_free(proxy->jobs);
     message_codec_free(proxy->codec);
     free(proxy->cancels);
     free(proxy);
+}
+
+/* Its answer is out, or in its record. Takes the waiter, which is not in the table any more. */
+static void finish(struct proxy *proxy, struct waiter *waiter, const struct moment *moment)
+{
+    proxy_turn_end(proxy, waiter);
+    if (waiter->job)
+        proxy_job_decided(proxy, waiter, moment);
+    waiter_free(waiter);
 }
 
 /* Unique within the epoch (splitmix64 is a bijection), and not to be guessed from another one at a glance. */
@@ -114,6 +118,39 @@ static void hash_client(const struct proxy *proxy, struct text client_id, char c
     render_hex(number, client);
 }
 
+static int send_cancel(struct proxy *proxy, uint64_t id)
+{
+    struct message message = {.type = MESSAGE_TYPE_cancel, .cancel = {.id = id}};
+
+    return proxy->peer ? bus_send(proxy->link, proxy->peer, &message, NULL) : -ENOTCONN;
+}
+
+/* A cancel that finds no credit goes out when there is some: else a slot would be spent on nobody. */
+static void cancel(struct proxy *proxy, const struct waiter *waiter)
+{
+    if (!waiter->pending.submitted || send_cancel(proxy, waiter->pending.id) != -EAGAIN)
+        return;
+    if (proxy->cancel_count < proxy->config.waiters_max)
+        proxy->cancels[proxy->cancel_count++] = waiter->pending.id;
+}
+
+void proxy_drop(struct proxy *proxy, struct waiter *waiter)
+{
+    struct decision decision = reply_decision(&waiter->asked, OUTCOME_GONE, 0);
+
+    pending_remove(proxy->pending, &waiter->pending);
+    proxy_turn_end(proxy, waiter);
+    cancel(proxy, waiter);
+    decision.reason = REASON_CANCELLED;
+    proxy->config.desk.decided(proxy->config.desk.arg, &decision);
+    waiter_free(waiter);
+}
+
+static void waiter_left(struct proxy *proxy, struct guest *guest)
+{
+    proxy_drop(proxy, (struct waiter *)((char *)guest - offsetof(struct waiter, guest)));
+}
+
 static struct waiter *waiter_new(struct proxy *proxy, const struct asked *asked, const struct lane_call *call,
                                  const struct caller *caller)
 {
@@ -121,17 +158,16 @@ static struct waiter *waiter_new(struct proxy *proxy, const struct asked *asked,
 
     if (!waiter)
         return NULL;
+    *waiter = (struct waiter){.guest.left = waiter_left, .asked = *asked, .priority = caller->priority};
     waiter->body = body_new(proxy, call, caller);
     if (!waiter->body) {
         free(waiter);
         return NULL;
     }
-    waiter->asked = *asked;
     waiter->asked.waited = true;
     memcpy(waiter->request_id, asked->request_id.at, asked->request_id.bytes);
     waiter->asked.request_id.at = waiter->request_id;
     waiter->pending.deadline_us = asked->asked_us + asked->patience_us;
-    waiter->priority = caller->priority;
     hash_client(proxy, caller->client_id, waiter->client);
     return waiter;
 }
@@ -152,7 +188,9 @@ static void wait_for_scheduler(struct proxy *proxy, const struct asked *asked, c
     }
     metric_add(proxy->config.metrics, METRIC_GATEWAY_MISSES, 1);
     metric_add(proxy->config.metrics, METRIC_GATEWAY_WAITING, 1);
-    httpd_exchange_set(asked->exchange, waiter);
+    httpd_exchange_set(asked->exchange, &waiter->guest);
+    if (asked->defer_s >= 0)
+        proxy_turn_await(proxy, waiter);
     proxy_flush(proxy, moment);
 }
 
@@ -189,6 +227,7 @@ static bool understand(struct proxy *proxy, const struct http_request *request, 
     }
     asked->patience_us = patience.wait_us;
     asked->preferred_s = patience.preferred_s;
+    asked->defer_s = patience.defer_s;
     for (unsigned i = CALLER_PARAMS; i < count; i++)
         values[i - CALLER_PARAMS] = params[i].value;
     refusal = asked->lane->prepare(values, call);
@@ -207,11 +246,13 @@ void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const s
     struct answer found;
 
     asked.exchange = exchange;
+    asked.record = NULL;
     asked.lane = lane;
     asked.request_id = proxy_draw_id(proxy, drawn);
     asked.asked_us = moment->now_us;
     asked.waited = false;
     asked.preferred_s = -1;
+    asked.defer_s = -1;
     asked.subject[0] = '\0';
     metric_add(proxy->config.metrics, METRIC_GATEWAY_REQUESTS, 1);
     if (!understand(proxy, request, &asked, room, &caller, &call))
@@ -233,36 +274,12 @@ void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const s
         wait_for_scheduler(proxy, &asked, &call, &caller, moment);
 }
 
-static int send_cancel(struct proxy *proxy, uint64_t id)
+void proxy_gone(struct proxy *proxy, struct httpd_exchange *exchange)
 {
-    struct message message = {.type = MESSAGE_TYPE_cancel, .cancel = {.id = id}};
+    struct guest *guest = httpd_exchange_get(exchange);
 
-    return proxy->peer ? bus_send(proxy->link, proxy->peer, &message, NULL) : -ENOTCONN;
-}
-
-/* A cancel that finds no credit goes out when there is some: else a slot would be spent on nobody. */
-static void cancel(struct proxy *proxy, const struct waiter *waiter)
-{
-    if (!waiter->pending.submitted || send_cancel(proxy, waiter->pending.id) != -EAGAIN)
-        return;
-    if (proxy->cancel_count < proxy->config.waiters_max)
-        proxy->cancels[proxy->cancel_count++] = waiter->pending.id;
-}
-
-void proxy_gone(struct proxy *proxy, struct httpd_exchange *exchange, const struct moment *moment)
-{
-    struct waiter *waiter = httpd_exchange_get(exchange);
-    struct decision decision;
-
-    (void)moment;
-    if (!waiter)
-        return;
-    pending_remove(proxy->pending, &waiter->pending);
-    cancel(proxy, waiter);
-    decision = reply_decision(&waiter->asked, OUTCOME_GONE, 0);
-    decision.reason = REASON_CANCELLED;
-    proxy->config.desk.decided(proxy->config.desk.arg, &decision);
-    waiter_free(waiter);
+    if (guest)
+        guest->left(proxy, guest);
 }
 
 static int submit(struct proxy *proxy, const struct waiter *waiter, int64_t now_us)
@@ -301,7 +318,7 @@ void proxy_flush(struct proxy *proxy, const struct moment *moment)
         } else if (rc != -EAGAIN && rc != -ENOTCONN) {
             pending_remove(proxy->pending, next);
             reply_refuse(&proxy->config.desk, &waiter_of(next)->asked, REASON_INTERNAL, NULL, moment);
-            waiter_free(waiter_of(next));
+            finish(proxy, waiter_of(next), moment);
             rc = 0;
         }
     }
@@ -311,14 +328,16 @@ void proxy_up(struct proxy *proxy, struct bus_socket *link, uint64_t peer, const
 {
     proxy->link = link;
     proxy->peer = peer;
+    proxy->up_us = moment->now_us;
     proxy_flush(proxy, moment);
 }
 
-void proxy_down(struct proxy *proxy)
+void proxy_down(struct proxy *proxy, const struct moment *moment)
 {
     proxy->peer = 0;
     proxy->cancel_count = 0; /* who has forgotten us has forgotten them */
     pending_unsubmit_all(proxy->pending);
+    proxy_visit_down(proxy, moment);
 }
 
 /* Takes the waiter of that id out of the table; NULL when it is not there (any more): its client has left, or
@@ -335,7 +354,7 @@ static struct waiter *take(struct proxy *proxy, uint64_t id)
 void proxy_message(struct proxy *proxy, const struct message *message, struct bus_body *body,
                    const struct moment *moment)
 {
-    struct waiter *waiter;
+    struct waiter *waiter = NULL;
 
     if (message->type == MESSAGE_TYPE_result) {
         waiter = take(proxy, message->result.id);
@@ -346,11 +365,13 @@ void proxy_message(struct proxy *proxy, const struct message *message, struct bu
         if (waiter)
             reply_refuse(&proxy->config.desk, &waiter->asked, reason_find(message->rejected.reason),
                          &message->rejected, moment);
+    } else if (message->type == MESSAGE_TYPE_accepted) {
+        proxy_turn_accepted(proxy, &message->accepted, moment);
     } else {
-        return;
+        proxy_visit_message(proxy, message, body, moment);
     }
     if (waiter)
-        waiter_free(waiter);
+        finish(proxy, waiter, moment);
 }
 
 /* The scheduler's own word at the deadline is awaited a little longer: it knows the reason better. */
@@ -359,11 +380,19 @@ static int64_t due_us(const struct pending_request *request)
     return request->deadline_us + (request->submitted ? PROXY_OVERDUE_US : 0);
 }
 
+static int64_t earlier(int64_t due, const struct pending_request *next)
+{
+    return next && next->deadline_us < due ? next->deadline_us : due;
+}
+
 int64_t proxy_due_us(const struct proxy *proxy)
 {
     const struct pending_request *next = pending_next_due(proxy->pending);
+    int64_t due = jobs_due_us(proxy->jobs);
 
-    return next ? due_us(next) : INT64_MAX;
+    if (next && due_us(next) < due)
+        due = due_us(next);
+    return earlier(earlier(due, pending_next_due(proxy->turns)), pending_next_due(proxy->visits));
 }
 
 void proxy_expire(struct proxy *proxy, const struct moment *moment)
@@ -377,8 +406,11 @@ void proxy_expire(struct proxy *proxy, const struct moment *moment)
         pending_remove(proxy->pending, next);
         cancel(proxy, waiter);
         reply_refuse(&proxy->config.desk, &waiter->asked, reason, NULL, moment);
-        waiter_free(waiter);
+        finish(proxy, waiter, moment);
     }
+    proxy_turn_expire(proxy, moment);
+    proxy_visit_expire(proxy, moment);
+    jobs_expire(proxy->jobs, moment->now_us);
 }
 
 void proxy_refuse_all(struct proxy *proxy, enum reason reason, const struct moment *moment)
@@ -389,6 +421,29 @@ void proxy_refuse_all(struct proxy *proxy, enum reason reason, const struct mome
         pending_remove(proxy->pending, oldest);
         cancel(proxy, waiter_of(oldest));
         reply_refuse(&proxy->config.desk, &waiter_of(oldest)->asked, reason, NULL, moment);
-        waiter_free(waiter_of(oldest));
+        finish(proxy, waiter_of(oldest), moment);
     }
+    proxy_visit_refuse(proxy, reason);
+}
+
+void proxy_drain(struct proxy *proxy)
+{
+    proxy->draining = true;
+}
+
+bool proxy_busy(const struct proxy *proxy)
+{
+    return pending_count(proxy->pending) > 0;
+}
+
+void proxy_gauge(const struct proxy *proxy)
+{
+    const struct jobs_counts *counts = jobs_counts(proxy->jobs);
+    struct metrics *metrics = proxy->config.metrics;
+
+    metric_set(metrics, METRIC_GATEWAY_JOBS_PENDING, counts->pending);
+    metric_set(metrics, METRIC_GATEWAY_JOBS_KEPT, counts->kept);
+    metric_set(metrics, METRIC_GATEWAY_JOBS_BYTES, (int64_t)counts->bytes);
+    metric_set(metrics, METRIC_GATEWAY_JOBS_EVICTED, (int64_t)counts->evicted_total);
+    metric_set(metrics, METRIC_GATEWAY_JOBS_POLLS, pending_count(proxy->visits));
 }

@@ -20,6 +20,7 @@ static const struct status_problem status_problems[] = {
     {404, "not_found", "There is nothing here"},
     {405, "method_not_allowed", "This method is not allowed here"},
     {408, "request_timeout", "The request did not come in time"},
+    {410, "gone", "There is nothing here any more"},
     {413, "content_too_large", "The request's content is too large"},
     {414, "uri_too_long", "The request's target is too long"},
     {431, "fields_too_large", "The request's header fields are too large"},
@@ -223,6 +224,24 @@ struct text render_own(char fields[RENDER_FIELDS_BYTES], const char *type, struc
     if (problem)
         at = put_problem_fields(at, problem);
     return done(fields, put_common(at, request_id));
+}
+
+struct text render_empty(char fields[RENDER_FIELDS_BYTES], struct text request_id)
+{
+    char *at = put_string(fields, "Cache-Control: no-store\r\n");
+
+    return done(fields, put_common(at, request_id));
+}
+
+struct text render_field(char fields[RENDER_FIELDS_BYTES], struct text rendered, const char *name,
+                         const char *value)
+{
+    char *at = put_string(fields + rendered.bytes, name);
+
+    assert(rendered.at == fields);
+    at = put_string(at, ": ");
+    at = put_string(at, value);
+    return done(fields, put_string(at, "\r\n"));
 }
 
 static void put_detail(struct json *json, const struct problem *problem)

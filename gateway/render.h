@@ -13,6 +13,7 @@
 #define RENDER_FIELDS_BYTES  (ANSWER_FIELDS_BYTES + 1024)
 #define RENDER_PROBLEM_BYTES 1024
 #define RENDER_PROBLEM_TYPE  "application/problem+json"
+#define RENDER_JSON_TYPE     "application/json; charset=utf-8"
 #define RENDER_ID_BYTES      16 /* of a request id that we draw */
 
 /* Why an answer is not the provider's. */
@@ -63,6 +64,11 @@ struct text render_preference(char fields[RENDER_FIELDS_BYTES], struct text rend
 /* The fields of an answer of our own: type is its media type, problem is NULL when it is none. */
 struct text render_own(char fields[RENDER_FIELDS_BYTES], const char *type, struct text request_id,
                        const struct problem *problem);
+/* The fields of an answer that has no content. */
+struct text render_empty(char fields[RENDER_FIELDS_BYTES], struct text request_id);
+/* Behind what one of these two gave: one more field of ours, of at most 128 bytes. */
+struct text render_field(char fields[RENDER_FIELDS_BYTES], struct text rendered, const char *name,
+                         const char *value);
 /* The document of a problem; empty when it does not fit. */
 struct text render_problem(char *body, size_t size, const struct problem *problem);
 

@@ -1,7 +1,20 @@
 /* reply.c - see reply.h. */
 #include "gateway/reply.h"
 
+#include "gateway/job_view.h"
 #include "gateway/render.h"
+
+struct bus_body *reply_record(const struct httpd_reply *reply, const char *state)
+{
+    struct job_record record = {
+        .status = reply->status, .state = state, .fields = reply->fields, .body = reply->body};
+    char *at;
+    struct bus_body *body = bus_body_room(job_record_bytes(&record), &at);
+
+    if (body)
+        job_record_write(&record, at);
+    return body;
+}
 
 struct decision reply_decision(const struct asked *asked, enum outcome outcome, int status)
 {
@@ -15,6 +28,16 @@ struct decision reply_decision(const struct asked *asked, enum outcome outcome, 
                              .asked_us = asked->asked_us};
 }
 
+static void give(const struct reply_desk *desk, const struct asked *asked, const struct httpd_reply *reply,
+                 const struct decision *decision)
+{
+    if (asked->exchange)
+        httpd_reply(asked->exchange, reply);
+    else
+        *asked->record = reply_record(reply, JOB_DONE);
+    desk->decided(desk->arg, decision);
+}
+
 /* `fields` holds what `rendered` says. */
 static void send_answer(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
                         char *fields, struct text rendered, const struct decision *decision)
@@ -22,8 +45,7 @@ static void send_answer(const struct reply_desk *desk, const struct asked *asked
     struct httpd_reply reply = {.status = (int)found->status, .body = found->body};
 
     reply.fields = render_preference(fields, rendered, asked->preferred_s);
-    httpd_reply(asked->exchange, &reply);
-    desk->decided(desk->arg, decision);
+    give(desk, asked, &reply, decision);
 }
 
 static void send_problem(const struct reply_desk *desk, const struct asked *asked, struct problem *problem,
@@ -36,8 +58,7 @@ static void send_problem(const struct reply_desk *desk, const struct asked *aske
     reply.fields = render_own(fields, RENDER_PROBLEM_TYPE, asked->request_id, problem);
     reply.fields = render_preference(fields, reply.fields, asked->preferred_s);
     reply.body = render_problem(body, sizeof(body), problem);
-    httpd_reply(asked->exchange, &reply);
-    desk->decided(desk->arg, decision);
+    give(desk, asked, &reply, decision);
 }
 
 void reply_fresh(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
@@ -155,6 +176,5 @@ void reply_as_provider(const struct reply_desk *desk, const struct asked *asked,
     struct httpd_reply reply = {.status = refusal->status, .body = text_of(refusal->body)};
 
     reply.fields = render_own(fields, refusal->type, asked->request_id, NULL);
-    httpd_reply(asked->exchange, &reply);
-    desk->decided(desk->arg, &decision);
+    give(desk, asked, &reply, &decision);
 }

@@ -1,38 +1,49 @@
 /* reply.h - answers a request for a provider's answer, in one of the ways there are, and tells of it. Each
- * function ends the exchange. Reads no clock and writes no log. */
+ * function ends the exchange, or makes the record of a job. Reads no clock and writes no log. */
 #ifndef SLUICE_REPLY_H
 #define SLUICE_REPLY_H
 
+#include "common/bus.h"
 #include "common/cache.h"
 #include "common/httpd.h"
 #include "common/message.h"
 #include "gateway/decision.h"
+#include "gateway/job_record.h"
 
 /* Now, by both clocks: deadlines go by the one, freshness by the other. */
 struct moment {
     int64_t now_us, wall_us;
 };
 
+struct asked;
+
 struct reply_desk {
     struct cache *cache; /* borrowed */
     /* The decision borrows until return. */
     void (*decided)(void *arg, const struct decision *decision);
+    /* Its client has got a 202; it is not decided yet. eta_us: below 0 where it is not known. */
+    void (*deferred)(void *arg, const struct asked *asked, int64_t eta_us);
     void *arg;
 };
 
 /* What every answer needs to know about its request. */
 struct asked {
-    struct httpd_exchange *exchange;
+    struct httpd_exchange *exchange; /* NULL: nobody waits for the answer, and it goes into a record: */
+    struct bus_body **record;        /* set to it (job_record.h), which is the owner's; NULL: out of memory */
     const struct lane *lane;
     struct cache_key key;
     struct text request_id;
     int64_t asked_us;
     int64_t patience_us; /* from then to the deadline; 0: for the cache's answer alone */
     int64_t preferred_s; /* the same as `Prefer: wait` wished it; -1 where it did not decide */
+    int64_t defer_s;     /* as in struct patience */
     bool expired;        /* the cache has an answer that is no longer fresh */
     bool waited;
     char subject[LANE_SUBJECT_BYTES];
 };
+
+/* The reply as a record (job_record.h), with that state where it is not NULL. NULL when out of memory. */
+struct bus_body *reply_record(const struct httpd_reply *reply, const char *state);
 
 /* A decision with what is known about its request. */
 struct decision reply_decision(const struct asked *asked, enum outcome outcome, int status);

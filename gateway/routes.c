@@ -4,17 +4,15 @@
 #include "common/json.h"
 #include "gateway/render.h"
 
-#define JSON_TYPE       "application/json; charset=utf-8"
 #define PROMETHEUS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define US_IN_SECOND    1e6
 #define UNAVAILABLE     503
 #define NOT_ALLOWED     405
-#define ALLOW           "Allow: GET, HEAD\r\n"
 
 static void finish(struct route_page *page, int status, const struct json *json)
 {
     page->status = status;
-    page->type = JSON_TYPE;
+    page->type = RENDER_JSON_TYPE;
     if (json_finish(json, &page->body) < 0)
         page->type = NULL;
 }
@@ -204,6 +202,7 @@ static void show_index(const struct route_view *view, struct route_page *page)
         put_string(&json, lanes[i].path, "the provider's answer");
     for (size_t i = 0; i < ROUTE_COUNT; i++)
         put_string(&json, routes[i].path, routes[i].help);
+    put_string(&json, "/jobs/{id}", "a request that was answered 202, and its result");
     put_string(&json, "/admin/", "orders of operators (gateway/README.md)");
     json_end_object(&json);
     json_end_object(&json);
@@ -228,10 +227,8 @@ void route_refuse(struct httpd_exchange *exchange, int status, const char *detai
     problem.detail = detail;
     problem.request_id = request_id;
     reply.fields = render_own(fields, RENDER_PROBLEM_TYPE, request_id, &problem);
-    if (status == NOT_ALLOWED) {
-        memcpy(fields + reply.fields.bytes, ALLOW, sizeof(ALLOW) - 1);
-        reply.fields.bytes += sizeof(ALLOW) - 1;
-    }
+    if (status == NOT_ALLOWED)
+        reply.fields = render_field(fields, reply.fields, "Allow", "GET, HEAD");
     reply.body = render_problem(body, sizeof(body), &problem);
     httpd_reply(exchange, &reply);
 }

@@ -238,6 +238,10 @@ static bool refuse_late(const struct core *core, const struct core_request *requ
 
     if (request->again || missing_us <= 0)
         return false;
+    /* Where nothing is under way somebody has to try: if all were refused because some answers were slow,
+     * nobody would ever learn that the provider has become quick again. */
+    if (ahead == 0 && core->flights.count == 0 && core_hope_us(core, now_us) < request->deadline_us - now_us)
+        return false;
     if (hold_us < request->deadline_us)
         return refuse(verdict, REASON_DEADLINE_UNMEETABLE, missing_us);
     return refuse(verdict, REASON_HOLD, hold_us - now_us > missing_us ? hold_us - now_us : missing_us);

@@ -70,7 +70,7 @@ struct core_outcome {
     int64_t hold_us;           /* what the provider says about waiting, from first_us on; 0 nothing */
 };
 
-/* One who waits in the queue. */
+/* One who waits. */
 struct core_entry {
     const struct waiter *waiter; /* borrowed until the core is called again */
     unsigned position;           /* of its job, 1 is next */
@@ -177,6 +177,9 @@ bool core_remove(struct core *core, struct waiter_id id);
  * their number; -ENOENT when `after` is not in the queue. */
 int core_list(const struct core *core, const struct waiter_id *after, int64_t now_us,
               struct core_entry *entries, unsigned most);
+
+/* Where that one stands: position 0 is in flight. False when it is not here (any more). */
+bool core_place(struct core *core, struct waiter_id id, int64_t now_us, struct core_entry *entry);
 
 /* When to call core_next() and core_expire() again; CORE_NEVER: after the next input. */
 int64_t core_next_wakeup(const struct core *core, int64_t now_us);

@@ -63,3 +63,19 @@ int core_list(const struct core *core, const struct waiter_id *after, int64_t no
     }
     return (int)count;
 }
+
+bool core_place(struct core *core, struct waiter_id id, int64_t now_us, struct core_entry *entry)
+{
+    const struct waiter *waiter = roster_find_waiter(&core->roster, id);
+    bool queued = waiter && waiter->job->state == JOB_QUEUED;
+
+    if (!waiter)
+        return false;
+    queue_lift(&core->queue, now_us);
+    *entry = (struct core_entry){
+        .waiter = waiter,
+        .position = queued ? queue_position(&core->queue, waiter->job) + 1 : 0,
+        .eta_us = queued && core->paused ? -1 : core_eta_of(core, waiter->job, now_us),
+    };
+    return true;
+}

@@ -170,10 +170,12 @@ static void settle(struct core *core, uint64_t attempt, const struct core_outcom
     case FETCH_ANSWERED:
     case FETCH_FAILED:
     default:
-        if (outcome->first_us > 0 && outcome->sent_us > 0)
-            limiter_answered(limiter, attempt, outcome->sent_us, outcome->first_us);
-        else
+        if (outcome->first_us <= 0 || outcome->sent_us <= 0) {
             limiter_given_up(limiter, attempt, now_us);
+            break;
+        }
+        limiter_answered(limiter, attempt, outcome->sent_us, outcome->first_us);
+        core->learnt_us = now_us;
         break;
     }
     if (core_outcome_holds(core, outcome))
@@ -204,6 +206,8 @@ struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_
 
     if (!flight || !flight->job) {
         settle_foreign(core, now_us);
+        if (core_outcome_holds(core, outcome)) /* it is for whoever asks, not only for that attempt */
+            core_hold(core, outcome->first_us + outcome->hold_us, now_us);
         return NULL;
     }
     job = flight->job;

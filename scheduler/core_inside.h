@@ -33,6 +33,7 @@ struct core {
     unsigned slot_run;        /* slots in a row for which work waited */
     int64_t last_earliest_us; /* of the latest grant */
     bool work_waited;         /* ever since that grant */
+    int64_t learnt_us;        /* when the last answer came */
     int64_t progress_us;      /* when something last moved, or work came to an empty queue */
 };
 
@@ -63,6 +64,8 @@ int64_t core_slot_us(const struct core *core, unsigned ahead, int64_t now_us);
 int64_t core_eta_us(const struct core *core, unsigned ahead, int64_t now_us);
 /* The same for a job that is queued or in flight. */
 int64_t core_eta_of(struct core *core, const struct job *job, int64_t now_us);
+/* The best that can be hoped for it, were it to be sent next and nothing else in flight. */
+int64_t core_hope_us(const struct core *core, int64_t now_us);
 /* By how much more its slot may be late without being out of the ordinary. */
 int64_t core_slip_us(const struct core *core, unsigned ahead);
 

@@ -95,6 +95,8 @@ static void on_ready(struct scheduler *scheduler, uint64_t peer, const struct me
         core_fetcher_past(scheduler->lanes[i].core, ready->last_sent_at_us, ready->last_ended_at_us, now_us);
         core_fetcher_ready(scheduler->lanes[i].core, FLIGHT_MAX, ready->last_sent_at_us,
                            (unsigned)ready->in_flight, now_us);
+        if (ready->hold_at_us > now_us)
+            core_hold(scheduler->lanes[i].core, ready->hold_at_us, now_us);
     }
     scheduler_report(scheduler, LOG_INFO, "fetcher_ready",
                      &(struct decision){.measure = "in_flight", .value = (int64_t)ready->in_flight});

@@ -3,6 +3,8 @@
 #include "common/link.h"
 #include "scheduler/scheduler_inside.h"
 
+#define PASSED_MAX 1024 /* messages that wait for a gateway, beyond which others have to be patient */
+
 static struct outbox *outbox_find(struct scheduler *scheduler, uint64_t gateway)
 {
     for (unsigned g = 0; g < scheduler->gateway_count; g++) {
@@ -31,6 +33,17 @@ void gateways_send(struct scheduler *scheduler, uint64_t gateway, struct message
         return;
     log_warn("gateway_unreachable", log_hex("epoch", gateway), log_int("error", rc));
     bus_dismiss(scheduler->gateways, gateway);
+}
+
+/* No gateway fills another one's outbox, and so no gateway is taken for dead for what others ask it. */
+bool gateways_pass(struct scheduler *scheduler, uint64_t gateway, struct message *message,
+                   struct bus_body *body)
+{
+    struct outbox *outbox = outbox_find(scheduler, gateway);
+
+    if (outbox && outbox->count < PASSED_MAX)
+        outbox_send(outbox, message, body);
+    return outbox != NULL;
 }
 
 bool gateways_told(const struct scheduler *scheduler)
@@ -190,6 +203,13 @@ static void on_cancel(struct scheduler *scheduler, uint64_t gateway, uint64_t id
     }
 }
 
+static void on_query(struct scheduler *scheduler, uint64_t gateway, const struct message_query *query,
+                     int64_t now_us)
+{
+    if (!async_ask(scheduler, gateway, query, now_us))
+        controls_ask(scheduler, gateway, query, now_us);
+}
+
 static void gateway_up(void *arg, uint64_t peer, struct text role)
 {
     struct scheduler *scheduler = arg;
@@ -243,12 +263,16 @@ static void gateway_message(void *arg, uint64_t peer, const struct message *mess
         return; /* unanswered on purpose: it is submitted again to the next epoch */
     if (message->type == MESSAGE_TYPE_submit)
         on_submit(scheduler, peer, &message->submit, body, now_us);
+    else if (message->type == MESSAGE_TYPE_cancel && message->cancel.gateway)
+        async_cancel(scheduler, peer, &message->cancel);
     else if (message->type == MESSAGE_TYPE_cancel)
         on_cancel(scheduler, peer, message->cancel.id, now_us);
     else if (message->type == MESSAGE_TYPE_control)
         controls_order(scheduler, peer, &message->control, now_us);
+    else if (message->type == MESSAGE_TYPE_answer)
+        async_answer(scheduler, &message->answer, body);
     else if (message->type == MESSAGE_TYPE_query)
-        controls_ask(scheduler, peer, &message->query, now_us);
+        on_query(scheduler, peer, &message->query, now_us);
     else
         log_warn("unexpected_message", log_hex("gateway", peer), log_int("type", (int64_t)message->type));
 }

@@ -7,20 +7,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Without the boot's id, every start is as if after a reboot. */
+#include "common/boot.h"
+
 static uint32_t boot_hash(void)
 {
-    char id[64] = {0};
+    char id[BOOT_ID_BYTES];
     uint8_t hash[crypto_generichash_BYTES_MIN];
     uint32_t boot;
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t bytes = fd < 0 ? 0 : read(fd, id, sizeof(id) - 1);
 
-    if (fd >= 0)
-        close(fd);
-    if (bytes <= 0)
-        randombytes_buf(id, sizeof(id));
-    crypto_generichash(hash, sizeof(hash), (const uint8_t *)id, sizeof(id), NULL, 0);
+    boot_id(id);
+    crypto_generichash(hash, sizeof(hash), (const uint8_t *)id, strlen(id), NULL, 0);
     memcpy(&boot, hash, sizeof(boot));
     return boot;
 }

@@ -6,6 +6,7 @@
 #include "common/bus.h"
 #include "common/event.h"
 #include "common/outbox.h"
+#include "scheduler/async.h"
 #include "scheduler/controls.h"
 #include "scheduler/lane.h"
 #include "scheduler/scheduler.h"
@@ -63,6 +64,10 @@ void gateways_dismiss(struct scheduler *scheduler, const struct lane *lane, stru
                       int64_t now_us);
 /* Now, or when the gateway has taken what it was sent before. Borrows both. */
 void gateways_send(struct scheduler *scheduler, uint64_t gateway, struct message *message,
+                   struct bus_body *body);
+/* What another gateway has to say: the same, but left out where more waits already than may. False: that
+ * gateway is not there. */
+bool gateways_pass(struct scheduler *scheduler, uint64_t gateway, struct message *message,
                    struct bus_body *body);
 /* Whether nothing waits that a gateway is still to be told. */
 bool gateways_told(const struct scheduler *scheduler);

@@ -283,7 +283,8 @@ def test_malformed_parameters_are_named(target, fields, name):
 @pytest.mark.parametrize("fields, seconds, applied", [
     ([("Request-Timeout", "2.5")], 2.5, None),
     ([("Request-Timeout", "600")], 60, None),
-    ([("Prefer", "return=minimal"), ("Prefer", 'respond-async, wait="7"; x=y')], 7, "wait=7"),
+    ([("Prefer", "return=minimal"), ("Prefer", 'lenient, wait="7"; x=y')], 7, "wait=7"),
+    ([("Prefer", "respond-async, wait=7")], 60, None),
     ([("Prefer", "wait=7"), ("Request-Timeout", "3")], 3, None),
     ([("Prefer", "wait=61")], 60, None),
     ([("Prefer", "wait=7.5, wait=2")], 60, None),

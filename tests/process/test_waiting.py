@@ -131,7 +131,7 @@ def test_every_answer_explains_itself():
     """One of each kind, read by a strict parser."""
     with Stack(RATE_LIMIT_SECONDS=T, CACHE_TTL_SECONDS=0.5, CIRCUIT_BREAKER_FAIL_MAX=2) as stack:
         number = cpf.make(760)
-        shared = stack.ask_all([number] * 3, [("Prefer", "wait=20, respond-async")])
+        shared = stack.ask_all([number] * 3, [("Prefer", "wait=20, return=minimal")])
         hit = stack.ask(number)
         bad = stack.ask("123")
         malformed = stack.ask(number, fields=within("soon"))

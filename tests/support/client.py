@@ -1,7 +1,9 @@
 """client.py - HTTP clients for tests: one request, many at once, and a raw connection to leave at will."""
 import asyncio
 import dataclasses
+import http.client
 import json
+import select
 import socket
 import struct
 import time
@@ -26,14 +28,14 @@ class Answer:
 
 
 def request_bytes(target, method="GET", fields=()):
-    lines = [f"{method} {target} HTTP/1.1", "Host: sluice", *(f"{name}: {value}" for name, value in fields)]
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in fields)]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def read_answer(reader, started):
+async def read_answer(reader, started, method="GET"):
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     fields = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
-    body = await reader.readexactly(int(fields.get("content-length", 0)))
+    body = await reader.readexactly(0 if method == "HEAD" else int(fields.get("content-length", 0)))
     return Answer(int(head[0].split()[1]), fields, body, started, time.monotonic())
 
 
@@ -42,7 +44,7 @@ async def ask_async(port, target, fields=(), method="GET"):
     try:
         started = time.monotonic()
         writer.write(request_bytes(target, method, fields))
-        return await asyncio.wait_for(read_answer(reader, started), PATIENCE)
+        return await asyncio.wait_for(read_answer(reader, started, method), PATIENCE)
     finally:
         writer.close()
 
@@ -73,11 +75,22 @@ def ask_in_turn(port, targets, fields=()):
 
 
 class Waiting:
-    """A request whose answer is not read: its client may leave by FIN or RST."""
+    """A request whose answer is not read at once: its client may leave by FIN or RST."""
 
     def __init__(self, port, target, fields=()):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.started = time.monotonic()
         self.socket.sendall(request_bytes(target, "GET", fields))
+
+    def answered(self, seconds=0.0):
+        """Whether the answer, or the end, has come within that time."""
+        return bool(select.select([self.socket], [], [], seconds)[0])
+
+    def answer(self):
+        response = http.client.HTTPResponse(self.socket)
+        response.begin()
+        fields = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, fields, response.read(), self.started, time.monotonic())
 
     def leave_by_fin(self):
         self.socket.shutdown(socket.SHUT_WR)

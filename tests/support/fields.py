@@ -110,12 +110,23 @@ def check_whole_number(text):
 
 
 def check_preference_applied(text):
-    return int(re.fullmatch(r"wait=(\d+)", text).group(1))
+    """The seconds of `wait`; what else was applied stands beside them: ("respond-async", seconds or None)."""
+    wait = re.fullmatch(r"wait=(\d+)", text)
+    if wait:
+        return int(wait.group(1))
+    found = re.fullmatch(r"respond-async(?:, wait=(\d+))?", text)
+    return "respond-async", found.group(1) and int(found.group(1))
+
+
+def check_job(text):
+    assert text in ("queued", "in_flight", "waiting", "done", "cancelled"), text
+    return text
 
 
 CHECKS = {
     "cache-status": check_cache_status, "proxy-status": check_proxy_status, "server-timing": check_server_timing,
     "age": check_whole_number, "retry-after": check_whole_number, "preference-applied": check_preference_applied,
+    "sluice-job": check_job,
 }
 
 

@@ -65,6 +65,53 @@ static void lists_the_queue_page_by_page(void **state)
     core_free(stage.core);
 }
 
+/* "2" for the second in the queue, "0" for one in flight, "-" for one that is not here. */
+static const char *place(struct stage *stage, uint64_t id, struct core_entry *entry)
+{
+    static char digits[16];
+
+    if (!core_place(stage->core, (struct waiter_id){GATE, id}, stage->now_us, entry))
+        return "-";
+    assert_int_equal(entry->waiter->id.request, id);
+    snprintf(digits, sizeof(digits), "%u", entry->position);
+    return digits;
+}
+
+static void tells_where_one_stands(void **state)
+{
+    struct stage stage = stage_open(&roomy);
+    struct core_entry entry, listed[4];
+    uint64_t attempt;
+    char key;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    submit(&stage, 2, 'b');
+    submit(&stage, 3, 'a');
+    submit(&stage, 4, 'c');
+    assert_string_equal(place(&stage, 9, &entry), "-");
+    assert_false(core_place(stage.core, (struct waiter_id){GATE + 1, 1}, stage.now_us, &entry));
+    core_list(stage.core, NULL, stage.now_us, listed, 4);
+    assert_string_equal(place(&stage, 3, &entry), "1");
+    assert_int_equal(entry.eta_us, listed[1].eta_us);
+    assert_string_equal(place(&stage, 4, &entry), "3");
+    assert_int_equal(entry.eta_us, listed[3].eta_us);
+    core_pause(stage.core, true, stage.now_us);
+    assert_string_equal(place(&stage, 4, &entry), "3");
+    assert_int_equal(entry.eta_us, -1);
+    core_pause(stage.core, false, stage.now_us);
+    attempt = grant(&stage, &key);
+    assert_string_equal(place(&stage, 3, &entry), "0");
+    assert_true(entry.eta_us >= 0);
+    core_pause(stage.core, true, stage.now_us);
+    place(&stage, 3, &entry);
+    assert_true(entry.eta_us >= 0); /* a pause does not concern what is under way */
+    assert_string_equal(place(&stage, 4, &entry), "2");
+    answer(&stage, attempt);
+    assert_string_equal(place(&stage, 1, &entry), "-");
+    core_free(stage.core);
+}
+
 static void another_policy_keeps_everybody(void **state)
 {
     struct stage stage = stage_open(&roomy);
@@ -206,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_the_queue_page_by_page),
+        cmocka_unit_test(tells_where_one_stands),
         cmocka_unit_test(another_policy_keeps_everybody),
         cmocka_unit_test(removes_one_and_says_so),
         cmocka_unit_test(a_pause_takes_back_what_is_not_sent),

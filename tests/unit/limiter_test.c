@@ -206,6 +206,27 @@ static void a_clock_step_counts_only_where_the_window_is_no_multiple(void **stat
     assert_int_equal(limiter_span_us(&limiter), 20 * MS + 500 + 11 + MS);
 }
 
+/* Two in each window, and the window becomes shorter: the third may fall into the old one, which takes two.
+ */
+static void a_shorter_window_lets_the_old_one_end_first(void **state)
+{
+    struct limiter_config two = adaptive;
+    struct limiter limiter;
+    int64_t now_us = START + 2 * T;
+
+    (void)state;
+    two.burst = 2;
+    limiter_init(&limiter, &two, START);
+    exchange(&limiter, 1, now_us, MS);
+    limiter_rate(&limiter, T / 10, now_us + 300 * MS);
+    exchange(&limiter, 2, now_us + 400 * MS, MS);
+    assert_int_equal(limiter_next_us(&limiter, now_us + 600 * MS), now_us + MS + T + MARGIN);
+    /* It ends for the records of a restart, and for those who come later, at the same time. */
+    exchange(&limiter, 3, now_us + 2 * T, MS);
+    exchange(&limiter, 4, now_us + 2 * T, MS);
+    assert_int_equal(limiter_next_us(&limiter, now_us + 2 * T), now_us + 2 * T + MS + T / 10 + MARGIN / 10);
+}
+
 static struct limiter next_epoch(const struct limiter *limiter, int64_t now_us, int64_t later_us)
 {
     struct limiter_memory memory;
@@ -301,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_rejection_shakes_the_bounds_for_a_while),
         cmocka_unit_test(sends_ahead_of_answers_only_while_they_are_not_overdue),
         cmocka_unit_test(a_clock_step_counts_only_where_the_window_is_no_multiple),
+        cmocka_unit_test(a_shorter_window_lets_the_old_one_end_first),
         cmocka_unit_test(a_restart_changes_nothing_for_one_permit),
         cmocka_unit_test(a_restart_releases_no_permit_earlier),
         cmocka_unit_test(the_past_may_come_to_light_later),

@@ -76,7 +76,8 @@ static const struct {
     {"Prefer: wait=5 6", LIMIT, -1},
     {"Prefer: wait=\"5", LIMIT, -1},
     {"Prefer: waiting=5", LIMIT, -1},
-    {"Prefer: respond-async, wait=5", 5000000, 5},
+    {"Prefer: return=minimal, wait=5", 5000000, 5},
+    {"Prefer: respond-async, wait=5", LIMIT, -1}, /* no deadline, but see below */
     {"Prefer: wait=5; lenient; x=\"a,b\", return=minimal", 5000000, 5},
     {"Prefer: foo; wait=5", LIMIT, -1}, /* a parameter, no preference */
     {"Prefer: foo=\"a, wait=5\"", LIMIT, -1},
@@ -112,10 +113,69 @@ static void test_stories(void **state)
     }
 }
 
+static const struct {
+    const char *fields;
+    int64_t wait_us, defer_s;
+} async_stories[] = {
+    {"", LIMIT, -1},
+    {"Prefer: wait=5", 5000000, -1},
+    {"Prefer: respond-async", LIMIT, 0},
+    {"Prefer: Respond-Async", LIMIT, 0},
+    {"Prefer: respond-async; x=y, return=minimal", LIMIT, 0},
+    {"Prefer: respond-async=\"\"", LIMIT, 0}, /* an empty value is none (RFC 7240, section 2) */
+    {"Prefer: respond-async=", LIMIT, -1},
+    {"Prefer: respond-async=5", LIMIT, -1},
+    {"Prefer: respond-async=5, respond-async", LIMIT, -1}, /* only the first instance is considered */
+    {"Prefer: respond-asynchronously", LIMIT, -1},
+    {"Prefer: foo=\"respond-async\", bar; respond-async", LIMIT, -1},
+    {"Prefer: respond-async, wait=5", LIMIT, 5},
+    {"Prefer: wait=5, respond-async", LIMIT, 5},
+    {"Prefer: wait=5|Prefer: respond-async", LIMIT, 5},
+    {"Prefer: respond-async|Prefer: wait=\"5\"|Prefer: wait=4", LIMIT, 5},
+    {"Prefer: respond-async, wait=0", LIMIT, 0},
+    {"Prefer: respond-async, wait", LIMIT, 0},
+    {"Prefer: respond-async, wait=1.5", LIMIT, 0}, /* as if it were not there */
+    {"Prefer: respond-async, wait=60", LIMIT, 60},
+    {"Prefer: respond-async, wait=61", LIMIT, 61}, /* longer than we wait: never */
+    {"Prefer: respond-async, wait=99999999999999999999", LIMIT, 61},
+    {"Prefer: respond-async, wait=5|Request-Timeout: 7.5", 7500000, 5},
+    {"Prefer: respond-async, wait=5|Request-Timeout: 2.5", 2500000, 3},
+    {"Request-Timeout: 0|Prefer: respond-async", 0, 0},
+};
+
+static void test_a_202_instead(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(async_stories) / sizeof(async_stories[0]); i++) {
+        struct patience patience;
+
+        assert_int_equal(read_patience(async_stories[i].fields, &patience), 0);
+        if (patience.wait_us != async_stories[i].wait_us || patience.defer_s != async_stories[i].defer_s ||
+            (patience.defer_s >= 0 && patience.preferred_s >= 0))
+            fail_msg("\"%s\": %lld us, a 202 after %lld s", async_stories[i].fields,
+                     (long long)patience.wait_us, (long long)patience.defer_s);
+    }
+}
+
+static void test_seconds(void **state)
+{
+    int64_t us = 7;
+
+    (void)state;
+    assert_true(patience_seconds(text_of("1.25"), LIMIT, &us));
+    assert_int_equal(us, 1250000);
+    assert_true(patience_seconds(text_of("999"), LIMIT, &us));
+    assert_int_equal(us, LIMIT);
+    assert_false(patience_seconds(text_of(""), LIMIT, &us));
+    assert_false(patience_seconds(text_of("1e3"), LIMIT, &us));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stories),
+        cmocka_unit_test(test_a_202_instead),
+        cmocka_unit_test(test_seconds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
