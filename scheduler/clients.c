@@ -10,6 +10,13 @@ struct client *clients_find(const struct clients *clients, uint64_t id)
     return entry && entry->key.key == id ? entry->item : NULL;
 }
 
+struct client *clients_at(const struct clients *clients, unsigned place)
+{
+    const struct order_entry *entry = order_at(&clients->order, place);
+
+    return entry ? entry->item : NULL;
+}
+
 struct client *clients_take(struct clients *clients, uint64_t id)
 {
     struct client *client = clients_find(clients, id);

@@ -23,6 +23,9 @@ struct clients { /* {0} are none */
 /* NULL when no job of it lives. */
 struct client *clients_find(const struct clients *clients, uint64_t id);
 
+/* The one of that place in the order of their ids; NULL beyond the end. */
+struct client *clients_at(const struct clients *clients, unsigned place);
+
 /* For one more job, to be released at the end of its life. NULL when out of memory. */
 struct client *clients_take(struct clients *clients, uint64_t id);
 void clients_release(struct clients *clients, struct client *client);

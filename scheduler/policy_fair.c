@@ -72,10 +72,46 @@ static struct job *job_at_fair(const struct queue *queue, const struct order_ent
     return order_at(&client->line, (unsigned)(place->key.key - client->round))->item;
 }
 
+/* The order of coming lies behind all places. */
+static void enter_fair(struct queue *queue)
+{
+    const struct order_key coming = {.key = UINT64_MAX};
+    const struct order_entry *first;
+    struct client *client;
+
+    for (unsigned i = 0; (client = clients_at(&queue->clients, i)); i++)
+        client->waiting = 0;
+    while ((first = order_seek(&queue->order, coming))) {
+        struct job *job = first->item;
+
+        order_remove(&queue->order, first->key);
+        add_fair(queue, job, NULL);
+        job->client->waiting++;
+    }
+}
+
+static void leave_fair(struct queue *queue)
+{
+    const struct order_entry *place;
+
+    while ((place = order_at(&queue->order, 0)) && place->key.key != UINT64_MAX) {
+        struct client *client = place->item;
+        const struct order_entry *first = order_at(&client->line, 0);
+        struct order_key coming = first->key;
+        struct job *job = first->item;
+
+        order_remove(&client->line, coming);
+        order_remove(&queue->order, place->key);
+        order_insert(&queue->order, coming, job);
+    }
+}
+
 const struct queue_policy queue_policy_fair = {.name = "fair",
                                                .turns = true,
                                                .key = key_fair,
                                                .add = add_fair,
                                                .remove = remove_fair,
                                                .position = position_fair,
-                                               .job_at = job_at_fair};
+                                               .job_at = job_at_fair,
+                                               .enter = enter_fair,
+                                               .leave = leave_fair};

@@ -175,15 +175,34 @@ struct job *queue_at(const struct queue *queue, unsigned position)
     return job_at(queue, order_at(&queue->order, position));
 }
 
+/* Room in the lines of all clients for all of their jobs, or for none. 0 or -ENOMEM. */
+static int reserve_lines(struct queue *queue, bool room)
+{
+    struct client *client;
+    int rc = 0;
+
+    for (unsigned i = 0; rc == 0 && (client = clients_at(&queue->clients, i)); i++)
+        rc = order_reserve(&client->line, room ? client->jobs : 0);
+    return rc;
+}
+
 /* By way of the order of coming, so that the new order is the same whichever the old one was. */
 int queue_switch(struct queue *queue, const struct queue_policy *policy)
 {
-    if (policy == queue->config.policy)
+    const struct queue_policy *old = queue->config.policy;
+
+    if (policy == old)
         return 0;
-    if (queue->config.policy->leave)
-        queue->config.policy->leave(queue);
+    if (policy->turns && reserve_lines(queue, true) < 0) {
+        reserve_lines(queue, false);
+        return -ENOMEM;
+    }
+    if (old->leave)
+        old->leave(queue);
     if (policy->enter)
         policy->enter(queue);
     queue->config.policy = policy;
+    if (old->turns)
+        reserve_lines(queue, false);
     return 0;
 }
