@@ -5,9 +5,9 @@
 
 struct client *clients_find(const struct clients *clients, uint64_t id)
 {
-    const struct order_entry *entry = order_seek(&clients->order, (struct order_key){.key = id});
+    const struct order_entry *entry = order_find(&clients->order, (struct order_key){.key = id});
 
-    return entry && entry->key.key == id ? entry->item : NULL;
+    return entry ? entry->item : NULL;
 }
 
 struct client *clients_at(const struct clients *clients, unsigned place)

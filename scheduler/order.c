@@ -20,6 +20,8 @@
 struct order_node {
     struct order_node *next; /* among the spare ones, and while all are moved together */
     uint32_t used;
+    uint8_t first,
+        room; /* of a leaf: where its entries begin, for most are taken from the front; and how many fit */
     union {
         struct {
             uint8_t tags[LEAF]; /* a hash of each key: to find one without a look at many */
@@ -53,11 +55,26 @@ static uint8_t mix(struct order_key key)
     return (uint8_t)(((key.seq ^ key.key * 0x9e3779b97f4a7c15U) * 0xbf58476d1ce4e5b9U) >> 56);
 }
 
+static inline struct order_entry *entry_at(struct order_node *leaf, unsigned at)
+{
+    return &leaf->entries[leaf->first + at];
+}
+
+static inline struct order_key key_at(const struct order_node *leaf, unsigned at)
+{
+    return leaf->entries[leaf->first + at].key;
+}
+
 /* The child below which the key is, or belongs. */
 static inline unsigned child_of(const struct order_node *inner, struct order_key key)
 {
     unsigned low = 0, count = inner->used - 1;
 
+    /* Most come last and are taken from the front. */
+    if (!before(key, inner->least[count]))
+        return count;
+    if (before(key, inner->least[1]))
+        return 0;
     while (count > 0) {
         unsigned half = count / 2;
         bool right = !before(key, inner->least[low + half + 1]);
@@ -73,13 +90,13 @@ static unsigned place_for(const struct order_node *leaf, struct order_key key)
 {
     unsigned low = 0, count = leaf->used;
 
-    if (count == 0 || before(leaf->entries[count - 1].key, key))
+    if (count == 0 || before(key_at(leaf, count - 1), key))
         return count;                       /* most come last */
     for (unsigned i = 0; i < count; i += 2) /* the search would meet one cache miss after the other */
-        __builtin_prefetch(&leaf->entries[i]);
+        __builtin_prefetch(&leaf->entries[leaf->first + i]);
     while (count > 0) {
         unsigned half = count / 2;
-        bool right = before(leaf->entries[low + half].key, key);
+        bool right = before(key_at(leaf, low + half), key);
 
         low += right ? half + 1 : 0;
         count = right ? count - half - 1 : half;
@@ -91,14 +108,14 @@ static unsigned place_for(const struct order_node *leaf, struct order_key key)
 static unsigned place_of(const struct order_node *leaf, struct order_key key)
 {
     uint8_t tag = mix(key);
-    const uint8_t *end = leaf->tags + leaf->used, *found = leaf->tags, *other;
+    const uint8_t *first = leaf->tags + leaf->first, *end = first + leaf->used, *found = first, *other;
 
     for (;;) {
         found = memchr(found, tag, (size_t)(end - found));
         assert(found);
         other = memchr(found + 1, tag, (size_t)(end - found - 1));
-        if (!other || !before(leaf->entries[found - leaf->tags].key, key))
-            return (unsigned)(found - leaf->tags);
+        if (!other || !before(key_at(leaf, (unsigned)(found - first)), key))
+            return (unsigned)(found - first);
         found = other;
     }
 }
@@ -160,6 +177,8 @@ static struct order_node *take_spare(struct order *order)
     order->spare = node->next;
     node->next = NULL;
     node->used = 0;
+    node->first = 0;
+    node->room = LEAF;
     return node;
 }
 
@@ -206,31 +225,34 @@ static bool make_first(struct order *order, unsigned room)
         return false;
     if (!order->root) {
         root->used = 0;
+        root->first = 0;
         order->nodes++;
     }
+    root->room = (uint8_t)room;
     order->root = root;
-    order->room = (uint8_t)room;
     return true;
 }
 
 int order_reserve(struct order *order, unsigned entries)
 {
     uint32_t leaves = entries / LEAF + (entries % LEAF > 0), least = leaves;
-    unsigned room = order->room > 0 ? order->room : 1;
+    unsigned room = order->levels > 0 ? LEAF : order->root ? order->root->room : 0, wanted = 1;
 
+    if (leaves == order->reserved && leaves > 1)
+        return 0;
     for (uint32_t nodes = leaves; nodes > 1; least += nodes)
         nodes = (nodes + INNER - 1) / INNER;
-    while (room < LEAF && room < entries)
-        room *= 2;
-    if ((entries > 0 && room > order->room && !make_first(order, room)) || !fill(order, least, 0)) {
+    while (wanted < LEAF && wanted < entries)
+        wanted *= 2;
+    if ((entries > 0 && wanted > room && !make_first(order, wanted)) || !fill(order, least, 0)) {
         trim(order);
         return -ENOMEM;
     }
     order->least = least;
+    order->reserved = leaves;
     if (entries == 0 && order->root) {
         keep_spare(order, order->root);
         order->root = NULL;
-        order->room = 0;
     }
     trim(order);
     return 0;
@@ -239,35 +261,51 @@ int order_reserve(struct order *order, unsigned entries)
 /* Places come in between, with whatever is in them. */
 static void open_places(struct order_node *leaf, unsigned at, unsigned count)
 {
-    unsigned behind = leaf->used - at;
+    unsigned from = leaf->first, to = from;
 
-    memmove(&leaf->tags[at + count], &leaf->tags[at], behind);
-    memmove(&leaf->entries[at + count], &leaf->entries[at], behind * sizeof(struct order_entry));
+    if (at == 0 && from >= count) {
+        leaf->first = (uint8_t)(from - count);
+        leaf->used += count;
+        return;
+    }
+    if (from + leaf->used + count > leaf->room) {
+        to = 0;
+        memmove(&leaf->tags[0], &leaf->tags[from], at);
+        memmove(&leaf->entries[0], &leaf->entries[from], at * sizeof(struct order_entry));
+    }
+    memmove(&leaf->tags[to + at + count], &leaf->tags[from + at], leaf->used - at);
+    memmove(&leaf->entries[to + at + count], &leaf->entries[from + at],
+            (leaf->used - at) * sizeof(struct order_entry));
+    leaf->first = (uint8_t)to;
     leaf->used += count;
 }
 
 static void close_places(struct order_node *leaf, unsigned at, unsigned count)
 {
-    unsigned behind = leaf->used - at - count;
+    unsigned behind = leaf->used - at - count, place = leaf->first + at;
 
-    memmove(&leaf->tags[at], &leaf->tags[at + count], behind);
-    memmove(&leaf->entries[at], &leaf->entries[at + count], behind * sizeof(struct order_entry));
     leaf->used -= count;
+    if (at == 0) {
+        leaf->first = (uint8_t)(leaf->used > 0 ? place + count : 0);
+        return;
+    }
+    memmove(&leaf->tags[place], &leaf->tags[place + count], behind);
+    memmove(&leaf->entries[place], &leaf->entries[place + count], behind * sizeof(struct order_entry));
 }
 
 static void put(struct order_node *leaf, unsigned at, const struct order_entry *entry)
 {
     open_places(leaf, at, 1);
-    leaf->tags[at] = mix(entry->key);
-    leaf->entries[at] = *entry;
+    leaf->tags[leaf->first + at] = mix(entry->key);
+    *entry_at(leaf, at) = *entry;
 }
 
 static void move(struct order_node *from, unsigned from_at, struct order_node *to, unsigned to_at,
                  unsigned count)
 {
     open_places(to, to_at, count);
-    memcpy(&to->tags[to_at], &from->tags[from_at], count);
-    memcpy(&to->entries[to_at], &from->entries[from_at], count * sizeof(struct order_entry));
+    memcpy(&to->tags[to->first + to_at], &from->tags[from->first + from_at], count);
+    memcpy(entry_at(to, to_at), entry_at(from, from_at), count * sizeof(struct order_entry));
     close_places(from, from_at, count);
 }
 
@@ -279,7 +317,7 @@ static void recount(struct order_node *parent, unsigned at)
     parent->counts[at] = left->used;
     parent->counts[at + 1] = right->used;
     if (right->used > 0)
-        parent->least[at + 1] = right->entries[0].key;
+        parent->least[at + 1] = key_at(right, 0);
 }
 
 /* A neighbour of a full leaf takes half of what it has room for. */
@@ -389,7 +427,7 @@ static bool split(struct order *order, const struct path *path, struct order_key
         return false;
     right = take_spare(order);
     move(path->leaf, from, right, 0, LEAF - from);
-    add_right(order, path, right, from < LEAF ? right->entries[0].key : key, right->used);
+    add_right(order, path, right, from < LEAF ? key_at(right, 0) : key, right->used);
     return true;
 }
 
@@ -428,7 +466,7 @@ static struct order_node *raise_level(struct order *order, struct order_node *ch
 
         for (; children && parent->used < INNER; children = children->next)
             insert_child(parent, parent->used, children,
-                         order->levels == 0 ? children->entries[0].key : children->least[0],
+                         order->levels == 0 ? key_at(children, 0) : children->least[0],
                          count_below(order, children));
         *end = parent;
         end = &parent->next;
@@ -474,7 +512,7 @@ static void pack(struct order *order, struct order_entry entry)
     for (leaf = leaves; leaf->next && place_for(leaf, entry.key) == LEAF;)
         leaf = leaf->next;
     for (at = place_for(leaf, entry.key); leaf->used == LEAF; at = 0) { /* its last one is pushed over */
-        struct order_entry over = leaf->entries[LEAF - 1];
+        struct order_entry over = *entry_at(leaf, LEAF - 1);
 
         leaf->used--;
         put(leaf, at, &entry);
@@ -570,6 +608,46 @@ void order_remove(struct order *order, struct order_key key)
     shrink(order, &path);
 }
 
+struct order_entry order_take_first(struct order *order)
+{
+    struct order_node *node = order->root;
+    struct order_entry first;
+    struct path path;
+
+    for (unsigned level = 0; level < order->levels; level++) {
+        path.steps[level] = (struct step){.inner = node, .at = 0};
+        node = node->children[0];
+    }
+    path.leaf = node;
+    first = *entry_at(node, 0);
+    close_places(node, 0, 1);
+    count_in(order, &path, -1);
+    shrink(order, &path);
+    return first;
+}
+
+const struct order_entry *order_first(const struct order *order)
+{
+    struct order_node *node = order->root;
+
+    for (unsigned level = 0; level < order->levels; level++)
+        node = node->children[0];
+    return order->count > 0 ? entry_at(node, 0) : NULL;
+}
+
+const struct order_entry *order_find(const struct order *order, struct order_key key)
+{
+    struct order_node *node = order->root;
+    unsigned at;
+
+    if (order->count == 0)
+        return NULL;
+    for (unsigned level = 0; level < order->levels; level++)
+        node = node->children[child_of(node, key)];
+    at = place_for(node, key);
+    return at < node->used && !before(key, key_at(node, at)) ? entry_at(node, at) : NULL;
+}
+
 const struct order_entry *order_at(const struct order *order, unsigned rank)
 {
     const struct order_node *leaf;
@@ -577,7 +655,7 @@ const struct order_entry *order_at(const struct order *order, unsigned rank)
     if (rank >= order->count)
         return NULL;
     leaf = find_rank(order, &rank);
-    return &leaf->entries[rank];
+    return &leaf->entries[leaf->first + rank];
 }
 
 const struct order_entry *order_seek(const struct order *order, struct order_key key)

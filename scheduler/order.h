@@ -26,8 +26,8 @@ struct order { /* all zeros: an empty one */
     struct order_node *root, *spare;
     uint32_t count;
     uint32_t nodes, least; /* nodes in the tree and spare ones; so many are kept */
+    uint32_t reserved;     /* for entries that fill so many leaves */
     uint8_t levels;        /* of inner nodes above the leaves */
-    uint8_t room;          /* of a first leaf that is small yet */
 };
 
 static inline unsigned order_count(const struct order *order)
@@ -43,8 +43,14 @@ int order_reserve(struct order *order, unsigned entries);
 /* There must be room for what comes; what goes must be there. */
 void order_insert(struct order *order, struct order_key key, void *item);
 void order_remove(struct order *order, struct order_key key);
+/* There must be one. */
+struct order_entry order_take_first(struct order *order);
 
-/* Borrowed until the order changes. The entry of that rank; NULL beyond the end. */
+/* Borrowed until the order changes. The first entry; NULL when empty. */
+const struct order_entry *order_first(const struct order *order);
+/* The entry with that key; NULL when there is none. */
+const struct order_entry *order_find(const struct order *order, struct order_key key);
+/* The entry of that rank; NULL beyond the end. */
 const struct order_entry *order_at(const struct order *order, unsigned rank);
 /* The first entry that does not come before that key; NULL when all do. */
 const struct order_entry *order_seek(const struct order *order, struct order_key key);
