@@ -71,7 +71,7 @@ static inline unsigned child_of(const struct order_node *inner, struct order_key
     unsigned low = 0, count = inner->used - 1;
 
     /* Most come last and are taken from the front. */
-    if (!before(key, inner->least[count]))
+    if (count == 0 || !before(key, inner->least[count]))
         return count;
     if (before(key, inner->least[1]))
         return 0;

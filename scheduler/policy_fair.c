@@ -42,18 +42,24 @@ static void add_fair(struct queue *queue, struct job *job, const struct queue_pl
     order_insert(&client->line, queue_coming(job), job);
 }
 
-static void remove_fair(struct queue *queue, struct job *job, bool served)
+static void remove_fair(struct queue *queue, struct job *job)
 {
     struct client *client = job->client;
-    struct order_key place = {.key = client->round + (served ? 0 : client->waiting - 1), .seq = client->turn};
+    struct order_key last = {.key = client->round + client->waiting - 1, .seq = client->turn};
 
-    order_remove(&queue->order, place);
+    order_remove(&queue->order, last);
     order_remove(&client->line, queue_coming(job));
-    if (!served)
-        return;
+}
+
+static struct job *take_fair(struct queue *queue)
+{
+    struct order_entry place = order_take_first(&queue->order);
+    struct client *client = place.item;
+
     client->round++;
-    if (place.key > queue->round)
-        queue->round = place.key;
+    if (place.key.key > queue->round)
+        queue->round = place.key.key;
+    return order_take_first(&client->line).item;
 }
 
 static unsigned position_fair(const struct queue *queue, const struct job *job)
@@ -92,17 +98,13 @@ static void enter_fair(struct queue *queue)
 
 static void leave_fair(struct queue *queue)
 {
-    const struct order_entry *place;
+    const struct order_entry *next;
 
-    while ((place = order_at(&queue->order, 0)) && place->key.key != UINT64_MAX) {
-        struct client *client = place->item;
-        const struct order_entry *first = order_at(&client->line, 0);
-        struct order_key coming = first->key;
-        struct job *job = first->item;
+    while ((next = order_first(&queue->order)) && next->key.key != UINT64_MAX) {
+        struct client *client = order_take_first(&queue->order).item;
+        struct order_entry first = order_take_first(&client->line);
 
-        order_remove(&client->line, coming);
-        order_remove(&queue->order, place->key);
-        order_insert(&queue->order, coming, job);
+        order_insert(&queue->order, first.key, first.item);
     }
 }
 
@@ -111,6 +113,7 @@ const struct queue_policy queue_policy_fair = {.name = "fair",
                                                .key = key_fair,
                                                .add = add_fair,
                                                .remove = remove_fair,
+                                               .take = take_fair,
                                                .position = position_fair,
                                                .job_at = job_at_fair,
                                                .enter = enter_fair,

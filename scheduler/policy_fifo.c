@@ -16,9 +16,8 @@ static void add_fifo(struct queue *queue, struct job *job, const struct queue_pl
     order_insert(&queue->order, queue_coming(job), job);
 }
 
-static void remove_fifo(struct queue *queue, struct job *job, bool served)
+static void remove_fifo(struct queue *queue, struct job *job)
 {
-    (void)served;
     order_remove(&queue->order, queue_coming(job));
 }
 

@@ -36,9 +36,8 @@ static void add_priority(struct queue *queue, struct job *job, const struct queu
     watch(queue, job);
 }
 
-static void remove_priority(struct queue *queue, struct job *job, bool served)
+static void remove_priority(struct queue *queue, struct job *job)
 {
-    (void)served;
     order_remove(&queue->order, key_of(job));
 }
 
@@ -47,7 +46,7 @@ static void update_priority(struct queue *queue, struct job *job)
     watch(queue, job);
     if (job->starved || job->filed == job->priority)
         return;
-    remove_priority(queue, job, false);
+    remove_priority(queue, job);
     add_priority(queue, job, NULL);
 }
 
@@ -69,7 +68,7 @@ static void lift_starved(struct queue *queue, int64_t now_us)
             from.key++; /* the next class */
             continue;
         }
-        remove_priority(queue, job, false);
+        remove_priority(queue, job);
         job->starved = true;
         add_priority(queue, job, NULL);
     }
@@ -96,12 +95,11 @@ static void enter_priority(struct queue *queue)
 
 static void leave_priority(struct queue *queue)
 {
-    const struct order_entry *first;
+    const struct order_entry *next;
 
-    while ((first = order_at(&queue->order, 0)) && first->key.key != UINT64_MAX) {
-        struct job *job = first->item;
+    while ((next = order_first(&queue->order)) && next->key.key != UINT64_MAX) {
+        struct job *job = order_take_first(&queue->order).item;
 
-        order_remove(&queue->order, first->key);
         order_insert(&queue->order, queue_coming(job), job);
     }
 }

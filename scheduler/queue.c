@@ -73,9 +73,9 @@ static void add(struct queue *queue, struct job *job, const struct queue_place *
     job->client->waiting++;
 }
 
-static void take_out(struct queue *queue, struct job *job, bool served)
+static void take_out(struct queue *queue, struct job *job)
 {
-    queue->config.policy->remove(queue, job, served);
+    queue->config.policy->remove(queue, job);
     job->client->waiting--;
 }
 
@@ -119,20 +119,22 @@ static struct job *job_at(const struct queue *queue, const struct order_entry *e
 
 struct job *queue_peek(const struct queue *queue)
 {
-    return queue_at(queue, 0);
+    return job_at(queue, order_first(&queue->order));
 }
 
 struct job *queue_pop(struct queue *queue, struct queue_place *place)
 {
-    const struct order_entry *first = order_at(&queue->order, 0);
-    struct job *job = job_at(queue, first);
+    const struct queue_policy *policy = queue->config.policy;
+    const struct order_entry *first = order_first(&queue->order);
+    struct job *job;
 
     *place = (struct queue_place){.round = 0};
-    if (!job)
+    if (!first)
         return NULL;
-    if (queue->config.policy->turns)
+    if (policy->turns)
         *place = (struct queue_place){.round = first->key.key, .turn = first->key.seq};
-    take_out(queue, job, true);
+    job = policy->take ? policy->take(queue) : order_take_first(&queue->order).item;
+    job->client->waiting--;
     return job;
 }
 
@@ -143,7 +145,7 @@ struct job *queue_last(const struct queue *queue)
 
 void queue_remove(struct queue *queue, struct job *job)
 {
-    take_out(queue, job, false);
+    take_out(queue, job);
 }
 
 void queue_update(struct queue *queue, struct job *job)
@@ -154,7 +156,7 @@ void queue_update(struct queue *queue, struct job *job)
 
 void queue_reorder(struct queue *queue, struct job *job, uint64_t seq)
 {
-    take_out(queue, job, false);
+    take_out(queue, job);
     job->seq = seq;
     add(queue, job, NULL);
 }

@@ -32,8 +32,9 @@ struct queue_policy {
     uint64_t (*key)(const struct queue *queue, const struct client *client, uint8_t priority);
     /* old: where it was when it was popped, if it goes back; NULL for one that comes. */
     void (*add)(struct queue *queue, struct job *job, const struct queue_place *old);
-    /* served: it is the first, and leaves because it is its turn. */
-    void (*remove)(struct queue *queue, struct job *job, bool served);
+    void (*remove)(struct queue *queue, struct job *job); /* unserved */
+    /* Takes out the first one, to be served; there must be one. NULL: it is the first entry's item. */
+    struct job *(*take)(struct queue *queue);
     void (*update)(struct queue *queue, struct job *job); /* its priority has changed; may be NULL */
     void (*lift)(struct queue *queue, int64_t now_us);    /* time has passed; may be NULL */
     unsigned (*position)(const struct queue *queue, const struct job *job);
