@@ -1,7 +1,8 @@
 /* queue_bench.c - what the queue costs at depths of 10^2 to 10^6, and what a waiting job takes of memory.
  *
  * Push+pop, removal and position under each policy, in nanoseconds and as a multiple of push+pop of a plain
- * binary heap; heap and queue take turns, and the median of the rounds counts. Then bytes for each waiting
+ * binary heap of jobs with that policy's keys, which can do nothing else; heap and queue take turns, and the
+ * median of the rounds counts. Then bytes for each waiting
  * job with its one waiter and its ticket, but without the request's frame, and what takes the scheduler's
  * thread longest: a switch of the policy, a hold for which everybody leaves, and a lost gateway. Ends with 1
  * when a limit is broken at 10^5 jobs.
@@ -34,10 +35,13 @@ struct entry {
     struct job *job;
 };
 
+/* The policy's keys in a plain binary heap of jobs, which knows nothing but to push and to pop. */
 struct heap {
+    const struct queue_policy *policy;
     struct entry *entries;
     unsigned count;
-    uint64_t seq, chance;
+    uint64_t seq, chance, round;
+    uint64_t ends[CLIENTS]; /* policy fair: each client's last round */
 };
 
 struct bench {
@@ -113,12 +117,39 @@ static struct entry heap_pop(struct heap *heap)
     return first;
 }
 
-/* Entries are in the heap itself, jobs are not touched: the fastest a heap can be. */
-static void heap_fill(struct heap *heap, unsigned depth)
+static struct entry heap_entry(struct heap *heap, struct job *job)
 {
-    *heap = (struct heap){.entries = must(calloc(depth + 1, sizeof(struct entry))), .chance = 1};
+    unsigned client = pick(&heap->chance, CLIENTS);
+    struct entry entry = {.job = job, .seq = heap->seq++};
+
+    job->seq = entry.seq;
+    job->priority = (uint8_t)pick(&heap->chance, CLASSES);
+    if (heap->policy == &queue_policy_priority) {
+        entry.key = job->priority;
+    } else if (heap->policy == &queue_policy_fair) {
+        if (heap->ends[client] < heap->round)
+            heap->ends[client] = heap->round;
+        entry.key = ++heap->ends[client];
+        entry.seq = client;
+    }
+    return entry;
+}
+
+static void heap_fill(struct heap *heap, const struct queue_policy *policy, unsigned depth)
+{
+    static const uint8_t no_key[JOB_KEY_BYTES];
+
+    *heap = (struct heap){
+        .policy = policy, .entries = must(calloc(depth + 1, sizeof(struct entry))), .chance = 1};
     while (heap->count < depth)
-        heap_push(heap, (struct entry){.key = pick(&heap->chance, CLASSES), .seq = heap->seq++});
+        heap_push(heap, heap_entry(heap, must(job_new(no_key, 0))));
+}
+
+static void heap_empty(struct heap *heap)
+{
+    while (heap->count > 0)
+        job_free(heap_pop(heap).job);
+    free(heap->entries);
 }
 
 static double heap_push_pop(struct heap *heap)
@@ -128,9 +159,8 @@ static double heap_push_pop(struct heap *heap)
     for (unsigned i = 0; i < OPERATIONS; i++) {
         struct entry entry = heap_pop(heap);
 
-        entry.key = pick(&heap->chance, CLASSES);
-        entry.seq = heap->seq++;
-        heap_push(heap, entry);
+        heap->round = entry.key;
+        heap_push(heap, heap_entry(heap, entry.job));
     }
     return (double)(now_ns() - start_ns) / OPERATIONS;
 }
@@ -243,19 +273,21 @@ static bool print_cost(struct cost *cost, unsigned depth, double limit)
     return good;
 }
 
-static bool print_speed(struct heap *heap, const struct queue_policy *policy, unsigned depth)
+static bool print_speed(const struct queue_policy *policy, unsigned depth)
 {
     static double (*const operations[])(struct bench *) = {push_pop, removal, position};
     static const double limits[] = {PUSH_POP_LIMIT, REMOVE_LIMIT, POSITION_LIMIT};
     static struct cost costs[3];
     static double heap_ns[3 * ROUNDS];
     struct bench bench;
+    struct heap heap;
     bool good = true;
 
+    heap_fill(&heap, policy, depth);
     fill(&bench, policy, depth);
     for (unsigned round = 0; round < ROUNDS; round++) {
         for (unsigned i = 0; i < 3; i++) {
-            double peer_ns = heap_push_pop(heap);
+            double peer_ns = heap_push_pop(&heap);
 
             heap_ns[round] = peer_ns;
             costs[i].ns[round] = operations[i](&bench);
@@ -263,6 +295,7 @@ static bool print_speed(struct heap *heap, const struct queue_policy *policy, un
         }
     }
     empty(&bench);
+    heap_empty(&heap);
     printf("%-8u %-9s %6.0f", depth, policy->name, median(heap_ns));
     for (unsigned i = 0; i < 3; i++)
         good = print_cost(&costs[i], depth, limits[i]) && good;
@@ -368,12 +401,8 @@ int main(int argc, char **argv)
     printf("%-8s %-9s %6s %17s %17s %17s\n", "depth", "policy", "heap", "push+pop ns", "remove ns",
            "position ns");
     for (unsigned d = 0; d < count; d++) {
-        struct heap heap;
-
-        heap_fill(&heap, depths[d]);
         for (unsigned i = 0; i < 3; i++)
-            good = print_speed(&heap, policies[i], depths[d]) && good;
-        free(heap.entries);
+            good = print_speed(policies[i], depths[d]) && good;
     }
     printf("\n%-8s %-9s %8s %8s %8s %8s %8s %8s %8s\n", "depth", "policy", "bytes", "uuid", "client", "to ms",
            "from ms", "hold ms", "lost ms");

@@ -1,5 +1,5 @@
-/* order_test.c - the sorted set against a plain sorted array, over insertions and removals of every kind, with memory and
- * without. */
+/* order_test.c - the sorted set against a plain sorted array, over insertions and removals of every kind,
+ * with memory and without. */
 #include "scheduler/order.h"
 
 #include <errno.h>
@@ -106,8 +106,7 @@ static void remove_at(struct shadow *shadow, unsigned rank)
 {
     order_remove(&shadow->order, shadow->keys[rank]);
     shadow->count--;
-    memmove(&shadow->keys[rank], &shadow->keys[rank + 1],
-            (shadow->count - rank) * sizeof(struct order_key));
+    memmove(&shadow->keys[rank], &shadow->keys[rank + 1], (shadow->count - rank) * sizeof(struct order_key));
     check(shadow, rank);
 }
 

@@ -60,8 +60,7 @@ static unsigned index_in_line(const struct model *model, const struct item *item
     for (unsigned i = 0; i < JOBS; i++) {
         const struct item *other = &model->items[i];
 
-        index += other->where == QUEUED && other->client == item->client &&
-                 other->job->seq < item->job->seq;
+        index += other->where == QUEUED && other->client == item->client && other->job->seq < item->job->seq;
     }
     return index;
 }
