@@ -212,7 +212,7 @@ static void print(const struct outcome *sum)
     printf("events:  %llu fetchers and %llu schedulers killed, %llu of them within a write; %llu reboots, "
            "%llu lost states; "
            "%llu holds, %llu times\nthe breaker opened, %llu orders\n",
-           (unsigned long long)totals->crashes, (unsigned long long)(totals->kills + totals->tears),
+           (unsigned long long)totals->crashes, (unsigned long long)totals->kills + totals->tears,
            (unsigned long long)totals->tears, (unsigned long long)totals->reboots,
            (unsigned long long)totals->forgotten, (unsigned long long)totals->holds,
            (unsigned long long)totals->trips, (unsigned long long)totals->orders);
