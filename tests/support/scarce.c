@@ -7,7 +7,7 @@
 static bool scarce;
 static unsigned left, failed;
 
-void *__real_malloc(size_t bytes);               /* NOLINT(bugprone-reserved-identifier): the linker's names */
+void *__real_malloc(size_t bytes); /* NOLINT(bugprone-reserved-identifier): the linker's names */
 void *__real_calloc(size_t count, size_t bytes); /* NOLINT(bugprone-reserved-identifier) */
 void *__real_realloc(void *old, size_t bytes);   /* NOLINT(bugprone-reserved-identifier) */
 void *__wrap_malloc(size_t bytes);               /* NOLINT(bugprone-reserved-identifier) */
