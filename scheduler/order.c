@@ -315,6 +315,7 @@ static void pack(struct order *order, struct order_entry entry)
     unsigned at;
 
     *take_apart(order, order->root, 0, &leaves) = NULL;
+    assert(leaves);
     last = compact(leaves);
     for (rest = last->next; rest; rest = leaf) {
         leaf = rest->next;
@@ -323,7 +324,7 @@ static void pack(struct order *order, struct order_entry entry)
     last->next = last->used == LEAF ? take_spare(order) : NULL;
     for (leaf = leaves; leaf->next && place_for(leaf, entry.key) == LEAF;)
         leaf = leaf->next;
-    for (at = place_for(leaf, entry.key); leaf->used == LEAF; at = 0) { /* its last one is pushed over */
+    for (at = place_for(leaf, entry.key); leaf->next; at = 0) { /* its last one is pushed over */
         struct order_entry over = *entry_at(leaf, LEAF - 1);
 
         leaf->used--;

@@ -165,7 +165,8 @@ static inline void insert_child(struct order_node *inner, unsigned at, struct or
 
     memmove(&inner->counts[at + 1], &inner->counts[at], behind * sizeof(inner->counts[0]));
     memmove(&inner->least[at + 1], &inner->least[at], behind * sizeof(inner->least[0]));
-    memmove(&inner->children[at + 1], &inner->children[at], behind * sizeof(inner->children[0]));
+    for (unsigned i = inner->used; i > at; i--)
+        inner->children[i] = inner->children[i - 1];
     inner->counts[at] = count;
     inner->least[at] = least;
     inner->children[at] = child;
@@ -178,7 +179,8 @@ static inline void remove_child(struct order_node *inner, unsigned at)
 
     memmove(&inner->counts[at], &inner->counts[at + 1], behind * sizeof(inner->counts[0]));
     memmove(&inner->least[at], &inner->least[at + 1], behind * sizeof(inner->least[0]));
-    memmove(&inner->children[at], &inner->children[at + 1], behind * sizeof(inner->children[0]));
+    for (unsigned i = at; i < inner->used; i++)
+        inner->children[i] = inner->children[i + 1];
 }
 
 /* Moves the children from that one on behind those of the other node. Gives how many entries go with them. */
