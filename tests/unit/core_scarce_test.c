@@ -44,8 +44,23 @@ static void no_core_is_made(void **state)
     core_free(NULL);
 }
 
-/* Each one comes in with one allocation more, until it is let in. The stage's own one for the payload counts,
- * too. Everybody belongs to one client, whose line grows, and every second one to a new one. */
+/* Tries with one allocation more each time, until it is let in. */
+static void comes_in_at_last(struct stage *stage, const struct core_request *request, unsigned before)
+{
+    struct core_verdict verdict = {.answer = CORE_REFUSED};
+
+    for (unsigned places = 0; verdict.answer == CORE_REFUSED; places++) {
+        scarce_after(places);
+        core_submit(stage->core, request, stage->now_us, &verdict);
+        if (scarce_no_more() == 0 || verdict.answer != CORE_REFUSED)
+            continue;
+        assert_int_equal(verdict.reason, REASON_WAITERS_FULL);
+        assert_untouched(stage, before);
+    }
+    assert_untouched(stage, before + 1);
+}
+
+/* Every other one belongs to one client, whose line grows; the others are new. */
 static void a_request_is_refused(void **state)
 {
     (void)state;
@@ -58,18 +73,9 @@ static void a_request_is_refused(void **state)
                                            .client = id % 2 ? id : 0,
                                            .deadline_us = stage.now_us + 600 * T,
                                            .mine = text_of("mine")};
-            struct core_verdict verdict = {.answer = CORE_REFUSED};
 
             request.key[0] = (uint8_t)(id + 1);
-            for (unsigned places = 0; verdict.answer == CORE_REFUSED; places++) {
-                scarce_after(places);
-                core_submit(stage.core, &request, stage.now_us, &verdict);
-                if (scarce_no_more() > 0 && verdict.answer == CORE_REFUSED) {
-                    assert_int_equal(verdict.reason, REASON_WAITERS_FULL);
-                    assert_untouched(&stage, id);
-                }
-            }
-            assert_untouched(&stage, id + 1);
+            comes_in_at_last(&stage, &request, id);
         }
         core_free(stage.core);
     }
