@@ -178,6 +178,74 @@ static void a_call_that_nobody_wants_goes_with_its_fetcher(void **state)
     core_free(stage.core);
 }
 
+/* A rejected call waits for the breaker, too: it is first when it closes, and nobody counts as stuck. */
+static void a_call_comes_back_to_an_open_breaker(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    struct core_view view;
+    uint64_t attempt;
+    char key;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    attempt = grant(&stage, &key);
+    core_breaker(stage.core, CORE_BREAKER_OPEN, stage.now_us + 20 * T, stage.now_us);
+    assert_string_equal(answer_with(&stage, attempt, FETCH_LIMITED, REASON_HOLD, T), "requeued");
+    core_look(stage.core, stage.now_us + 10 * T, &view);
+    assert_int_equal(view.queued, 1);
+    assert_int_equal(view.stuck_us, 0);
+    assert_true(core_next_wakeup(stage.core, stage.now_us) >= stage.now_us + 19 * T);
+    core_free(stage.core);
+}
+
+/* A gateway that goes leaves those of other epochs' calls alone, and what the fetcher holds of them ends. */
+static void calls_of_an_earlier_epoch_stay(void **state)
+{
+    struct core_config config = plain;
+    struct core_outcome outcome = {.kind = FETCH_ANSWERED, .reason = REASON_NONE};
+    struct stage stage = {.now_us = START + 5 * T};
+    struct core_grant grant;
+    struct core_view view;
+
+    (void)state;
+    config.limiter.burst = 3;
+    stage.core = core_new(&config, START);
+    core_fetcher_ready(stage.core, 8, START, 1, START);
+    for (unsigned id = 1; id <= 2; id++) {
+        submit(&stage, id, (char)('a' + id));
+        assert_true(core_next(stage.core, stage.now_us, &grant));
+    }
+    assert_true(cancel(&stage, 2)); /* the second of them in flight */
+    core_look(stage.core, stage.now_us, &view);
+    assert_int_equal(view.in_flight, 3);
+    core_fetched(stage.core, 1, &outcome, stage.now_us);
+    core_gateway_lost(stage.core, GATE);
+    assert_string_equal(expired(&stage), "1:cancelled ");
+    core_free(stage.core);
+}
+
+/* The clock of whoever submits again may say anything. */
+static void arrivals_of_any_time_keep_their_order(void **state)
+{
+    static const int64_t times[] = {INT64_MIN / 2, START, INT64_MAX / 2};
+    struct stage stage = stage_open(&plain);
+
+    (void)state;
+    for (unsigned i = 3; i > 0; i--) {
+        struct core_request request = {.id = {GATE, i},
+                                       .again = true,
+                                       .arrival_us = times[i - 1],
+                                       .deadline_us = stage.now_us + 60 * T,
+                                       .mine = text_of("mine")};
+        struct core_verdict verdict;
+
+        request.key[0] = (uint8_t)i;
+        core_submit(stage.core, &request, stage.now_us, &verdict);
+        assert_int_equal(verdict.position, 1);
+    }
+    core_free(stage.core);
+}
+
 /* More of an earlier epoch than can be told apart: what is counted holds everything up. */
 static void a_fetcher_with_too_much_in_flight(void **state)
 {
@@ -203,6 +271,9 @@ int main(void)
         cmocka_unit_test(a_core_ends_in_the_middle),
         cmocka_unit_test(what_is_unknown_or_over_is_ignored),
         cmocka_unit_test(a_call_that_nobody_wants_goes_with_its_fetcher),
+        cmocka_unit_test(a_call_comes_back_to_an_open_breaker),
+        cmocka_unit_test(calls_of_an_earlier_epoch_stay),
+        cmocka_unit_test(arrivals_of_any_time_keep_their_order),
         cmocka_unit_test(a_fetcher_with_too_much_in_flight),
     };
 
