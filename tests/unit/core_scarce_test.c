@@ -1,5 +1,6 @@
 /* core_scarce_test.c - out of memory at each place in turn: refused at the door, and nothing has changed; and
  * ends that meet a core in an unusual state. */
+#include "scheduler/table.h"
 #include "tests/support/scarce.h"
 #include "tests/unit/core_stage.h"
 
@@ -208,20 +209,74 @@ static void calls_of_an_earlier_epoch_stay(void **state)
     struct core_view view;
 
     (void)state;
-    config.limiter.burst = 3;
+    config.limiter.burst = 4;
     stage.core = core_new(&config, START);
-    core_fetcher_ready(stage.core, 8, START, 1, START);
+    core_fetcher_ready(stage.core, 8, START, 2, START);
     for (unsigned id = 1; id <= 2; id++) {
         submit(&stage, id, (char)('a' + id));
         assert_true(core_next(stage.core, stage.now_us, &grant));
     }
     assert_true(cancel(&stage, 2)); /* the second of them in flight */
     core_look(stage.core, stage.now_us, &view);
-    assert_int_equal(view.in_flight, 3);
-    core_fetched(stage.core, 1, &outcome, stage.now_us);
+    assert_int_equal(view.in_flight, 4);
+    core_fetched(stage.core, 1, &outcome, stage.now_us); /* which of the two it was is not known */
+    core_fetched(stage.core, 2, &outcome, stage.now_us);
+    core_fetched(stage.core, 3, &outcome, stage.now_us);
+    core_look(stage.core, stage.now_us, &view);
+    assert_int_equal(view.in_flight, 2);
     core_gateway_lost(stage.core, GATE);
     assert_string_equal(expired(&stage), "1:cancelled ");
     core_free(stage.core);
+}
+
+/* It is let in, for it was already promised a place; its deadline comes before its slot, though after the
+ * time at which the next grant is made. */
+static void who_is_too_late_for_its_slot_leaves_it(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    char key;
+    uint64_t attempt;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    attempt = grant(&stage, &key);
+    answer(&stage, attempt);
+    submit(&stage, 3, 'c');
+    stage.now_us = core_next_wakeup(stage.core, stage.now_us);
+    submit_as(&stage, 2, 'b', 10, MS, true);
+    grant(&stage, &key);
+    assert_int_equal(key, 'c');
+    assert_string_equal(expired(&stage), "2:deadline_passed ");
+    core_free(stage.core);
+}
+
+/* Ids that were made to meet in one place of the table. */
+static void too_many_of_one_home_are_refused(void **state)
+{
+    struct core_config config = roomy(&queue_policy_fifo);
+    struct table table;
+    struct stage stage;
+    unsigned waiting = 0, refused = 0;
+
+    (void)state;
+    config.waiters_max = 1000;
+    stage = stage_open(&config);
+    assert_int_equal(table_init(&table, 1000, 0), 0);
+    for (struct waiter_id id = {GATE, 1}; refused == 0; id.request++) {
+        struct core_verdict verdict = {.answer = CORE_KNOWN};
+        bool here;
+
+        assert_int_equal(table_add(&table, &id), 0);
+        here = table.things[0];
+        table_remove(&table, &id);
+        if (here)
+            verdict = submit(&stage, id.request, 'a');
+        waiting += verdict.answer == CORE_QUEUED || verdict.answer == CORE_JOINED;
+        refused += verdict.answer == CORE_REFUSED;
+    }
+    assert_in_range(waiting, 100, 300);
+    core_free(stage.core);
+    table_done(&table);
 }
 
 /* The clock of whoever submits again may say anything. */
@@ -273,6 +328,8 @@ int main(void)
         cmocka_unit_test(a_call_that_nobody_wants_goes_with_its_fetcher),
         cmocka_unit_test(a_call_comes_back_to_an_open_breaker),
         cmocka_unit_test(calls_of_an_earlier_epoch_stay),
+        cmocka_unit_test(who_is_too_late_for_its_slot_leaves_it),
+        cmocka_unit_test(too_many_of_one_home_are_refused),
         cmocka_unit_test(arrivals_of_any_time_keep_their_order),
         cmocka_unit_test(a_fetcher_with_too_much_in_flight),
     };

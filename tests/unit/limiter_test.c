@@ -310,8 +310,8 @@ static void permits_have_an_end(void **state)
                     LIMITER_PERMITS_MAX + 1); /* one counts as sent before */
 }
 
-/* What the journey of a lost request may take: the ceiling once it is known. And the pace where the answer's
- * time is more than what overlaps: G is all that comes on top. */
+/* What the journey of a lost request may take: the ceiling once it is known. And the pace: T, and what the
+ * usual round trip takes beyond the shortest. */
 static void what_is_known_of_the_path_counts(void **state)
 {
     struct limiter limiter;
