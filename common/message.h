@@ -184,7 +184,8 @@ struct message_uints {
 #define MESSAGE_FIELDS_ready(FIELD)                                                                          \
     FIELD(INT, last_sent_at_us, "ls", INT64_MAX, REQUIRED, "the last send of this fetcher; 0 none")          \
     FIELD(UINT, in_flight, "fl", INT32_MAX, REQUIRED, "sends that have no answer yet")                       \
-    FIELD(INT, last_ended_at_us, "le", INT64_MAX, OPTIONAL, "when the last one ended that has; 0 none")
+    FIELD(INT, last_ended_at_us, "le", INT64_MAX, OPTIONAL, "when the last one ended that has; 0 none")      \
+    FIELD(INT, hold_at_us, "hld", INT64_MAX, OPTIONAL, "the provider has asked to wait until then; 0: never")
 #define MESSAGE_FIELDS_sent(FIELD)                                                                           \
     FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "as in `fetch`")                                        \
     FIELD(INT, sent_at_us, "s", INT64_MAX, REQUIRED, "when the request was written")

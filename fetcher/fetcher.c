@@ -301,6 +301,7 @@ static void on_up(void *arg, uint64_t peer, struct text role)
         grant->link = fetcher->link;
     ready.ready.last_sent_at_us = fetcher->last_sent_at_us;
     ready.ready.last_ended_at_us = fetcher->last_ended_at_us;
+    ready.ready.hold_at_us = fetcher->hold_at_us;
     ready.ready.in_flight = grant_count(fetcher->grants, GRANT_SENT);
     outbox_send(&fetcher->outbox, &ready, NULL);
     send_breaker(fetcher, &fetcher->lane);

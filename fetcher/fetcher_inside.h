@@ -39,6 +39,7 @@ struct fetcher {
     uint64_t serial; /* of the latest grant */
     uint64_t link;   /* counts ups and downs, so that no link is taken for another */
     int64_t last_sent_at_us, last_ended_at_us, pulse_at_us;
+    int64_t hold_at_us; /* the provider has asked to wait until then, by a 429 or a 503 */
     bool draining;
 };
 

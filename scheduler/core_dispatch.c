@@ -53,20 +53,19 @@ static void measure_interval(struct core *core, int64_t earliest_us)
     core->work_waited = queue_count(&core->queue) > 0;
 }
 
-static void launch(struct core *core, struct job *job, int64_t earliest_us, int64_t now_us,
-                   struct core_grant *grant)
+static void launch(struct core *core, int64_t earliest_us, int64_t now_us, struct core_grant *grant)
 {
     struct flight *flight = flight_add(&core->flights, ++core->last_attempt);
     int granted = limiter_grant(&core->limiter, core->last_attempt, now_us);
+    struct job *job;
 
     assert(flight && granted == 0); /* dispatch_open() has looked */
     (void)granted;
+    job = queue_pop(&core->queue, &flight->place);
     flight->job = job;
     flight->earliest_us = earliest_us;
     flight->latest_us = earliest_us + core->config.lease_us;
     job->state = JOB_IN_FLIGHT;
-    job->attempt = flight->attempt;
-    job->attempts++;
     job->granted_us = now_us;
     core->progress_us = now_us;
     measure_interval(core, earliest_us);
@@ -107,6 +106,8 @@ static void end_hold(struct core *core, int64_t now_us)
 
 bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
 {
+    struct core_leaving dead = {.reason = REASON_DEADLINE_PASSED};
+
     give_up_foreign(core, now_us);
     end_hold(core, now_us);
     queue_lift(&core->queue, now_us);
@@ -118,11 +119,10 @@ bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
             return false;
         /* No slot for the dead: those whose deadline comes before their slot leave, and the next one has it.
          */
-        if (!core_dismiss_of(core, job, earliest_us, REASON_DEADLINE_PASSED, 0) ||
-            queue_peek(&core->queue) != job)
+        dead.until_us = earliest_us;
+        if (!core_dismiss_of(core, job, &dead) || queue_peek(&core->queue) != job)
             continue;
-        queue_pop(&core->queue);
-        launch(core, job, earliest_us, now_us, grant);
+        launch(core, earliest_us, now_us, grant);
         return true;
     }
     return false;
@@ -140,18 +140,18 @@ int64_t core_sent(struct core *core, uint64_t attempt, int64_t sent_us)
 }
 
 /* The job waits again, at its old place: seq and priority are what they were. */
-static struct job *requeue(struct core *core, struct job *job, uint64_t attempt, enum reason reason)
+static struct job *requeue(struct core *core, struct job *job, const struct flight *flight,
+                           enum reason reason)
 {
-    job->attempt = 0;
-    if (job->waiter_count == 0) {
+    if (!job->waiters) {
         job->state = JOB_FINISHED;
         roster_remove_job(&core->roster, job);
         return job;
     }
     job->state = JOB_QUEUED;
-    queue_return(&core->queue, job);
+    queue_return(&core->queue, job, &flight->place);
     core_note(core, DECISION_SCHEDULER_REQUEUED,
-              &(struct core_about){.job = job, .attempt = attempt, .reason = reason});
+              &(struct core_about){.job = job, .attempt = flight->attempt, .reason = reason});
     return NULL;
 }
 
@@ -224,10 +224,12 @@ static void settle(struct core *core, uint64_t attempt, const struct core_outcom
     case FETCH_ANSWERED:
     case FETCH_FAILED:
     default:
-        if (outcome->first_us > 0 && outcome->sent_us > 0)
-            limiter_answered(limiter, attempt, outcome->sent_us, outcome->first_us);
-        else
+        if (outcome->first_us <= 0 || outcome->sent_us <= 0) {
             give_up(core, attempt, outcome->sent_us, now_us);
+            break;
+        }
+        limiter_answered(limiter, attempt, outcome->sent_us, outcome->first_us);
+        core->learnt_us = now_us;
         break;
     }
     note_doubt(core, attempt, unexpected, doubt_ppm);
@@ -252,19 +254,23 @@ struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_
                          int64_t now_us)
 {
     struct flight *flight = flight_find(&core->flights, attempt);
+    struct flight ended;
     struct job *job;
     bool again;
 
     if (!flight || !flight->job) {
         settle_foreign(core, now_us);
+        if (core_outcome_holds(core, outcome)) /* it is for whoever asks, not only for that attempt */
+            core_hold(core, outcome->first_us + outcome->hold_us, now_us);
         return NULL;
     }
     job = flight->job;
+    ended = *flight;
     flight_remove(&core->flights, flight);
     core->progress_us = now_us;
     again =
         outcome->kind == FETCH_LIMITED || (outcome->kind == FETCH_UNSENT && outcome->reason == REASON_NONE);
-    job = again ? requeue(core, job, attempt, outcome->kind == FETCH_LIMITED ? REASON_HOLD : REASON_NONE)
+    job = again ? requeue(core, job, &ended, outcome->kind == FETCH_LIMITED ? REASON_HOLD : REASON_NONE)
                 : finish(core, job);
     settle(core, attempt, outcome,
            now_us); /* after the requeue: a hold dismisses who cannot wait for its end */
@@ -332,14 +338,14 @@ void core_fetcher_lost(struct core *core, int64_t now_us)
          * until its lease ends. */
         int64_t last_us = flight->sent_us > 0 ? flight->sent_us : flight->latest_us;
         int64_t ahead_us = last_us + limiter_journey_us(&core->limiter) - now_us;
+        struct flight lost = *flight;
         struct job *job = flight->job;
-        uint64_t attempt = flight->attempt;
 
-        limiter_lost(&core->limiter, attempt, last_us, now_us);
+        limiter_lost(&core->limiter, lost.attempt, last_us, now_us);
         core_note(core, DECISION_SCHEDULER_LOST,
-                  &(struct core_about){.job = job, .attempt = job ? attempt : 0, .value = ahead_us});
+                  &(struct core_about){.job = job, .attempt = job ? lost.attempt : 0, .value = ahead_us});
         flight_remove(&core->flights, flight);
-        job = job ? requeue(core, job, attempt, REASON_NONE) : NULL;
+        job = job ? requeue(core, job, &lost, REASON_NONE) : NULL;
         if (job)
             core_retire(core, job);
     }
@@ -351,7 +357,11 @@ void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, 
     core->breaker_until_us = state == CORE_BREAKER_OPEN ? until_us : 0;
     core->progress_us = now_us;
     if (state == CORE_BREAKER_OPEN && until_us > now_us)
-        core_sweep(core, CORE_NEVER, 0, REASON_BREAKER_OPEN, until_us - now_us);
+        core_sweep(core,
+                   &(struct core_leaving){.until_us = CORE_NEVER,
+                                          .reason = REASON_BREAKER_OPEN,
+                                          .retry_after_us = until_us - now_us},
+                   0);
 }
 
 bool core_hold(struct core *core, int64_t until_us, int64_t now_us)
@@ -368,8 +378,11 @@ bool core_hold(struct core *core, int64_t until_us, int64_t now_us)
     core_recall_unsent(core, REASON_HOLD);
     /* After it they are served in order: who would have to wait too long even then need not wait for its end.
      */
-    core_sweep(core, core->limiter.hold_us, burst * core_interval_us(core) - core_slip_us(core, burst),
-               REASON_HOLD, core->limiter.hold_us - now_us);
+    core_sweep(core,
+               &(struct core_leaving){.until_us = core->limiter.hold_us,
+                                      .reason = REASON_HOLD,
+                                      .retry_after_us = core->limiter.hold_us - now_us},
+               burst * core_interval_us(core) - core_slip_us(core, burst));
     return core->limiter.hold_us > before_us;
 }
 

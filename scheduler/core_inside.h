@@ -14,7 +14,8 @@ struct core {
     struct waiter *dismissed; /* utlist: left, and not yet given by core_expire() */
     struct notes notes;
     unsigned queued_max;
-    uint64_t submitted; /* for seqs */
+    uint64_t submitted, resubmitted; /* for seqs */
+    int64_t born_us;
     uint64_t last_attempt;
 
     bool past_told;        /* by a fetcher, of the epoch before */
@@ -36,17 +37,25 @@ struct core {
     unsigned slot_run;        /* slots in a row for which work waited */
     int64_t last_earliest_us; /* of the latest grant */
     bool work_waited;         /* ever since that grant */
+    int64_t learnt_us;        /* when the last answer came */
     int64_t progress_us;      /* when something last moved, or work came to an empty queue */
 };
 
 /* Takes the waiter out; core_expire() will give it. Its job goes with the last one. */
 void core_dismiss(struct core *core, struct waiter *waiter, enum reason reason, int64_t retry_after_us);
-/* Dismisses those of the job's waiters whose deadline is not after that time. False: the job is gone. */
-bool core_dismiss_of(struct core *core, struct job *job, int64_t until_us, enum reason reason,
-                     int64_t retry_after_us);
+/* Who is to leave, and what it is told. */
+struct core_leaving {
+    uint64_t gateway; /* those of this one; 0: of all */
+    int64_t until_us; /* whose deadline is not after that time */
+    enum reason reason;
+    int64_t retry_after_us;
+};
+
+/* Dismisses those of the job's waiters. False: nobody is left, and the job, unless it is in flight, is gone.
+ */
+bool core_dismiss_of(struct core *core, struct job *job, const struct core_leaving *who);
 /* The same for every job in the queue, that time being step_us later from burst to burst. */
-void core_sweep(struct core *core, int64_t until_us, int64_t step_us, enum reason reason,
-                int64_t retry_after_us);
+void core_sweep(struct core *core, const struct core_leaving *who, int64_t step_us);
 /* Grants that are not sent yet are to come back. */
 void core_recall_unsent(struct core *core, enum reason reason);
 
@@ -70,6 +79,8 @@ int64_t core_slot_us(const struct core *core, unsigned ahead, int64_t now_us);
 int64_t core_eta_us(const struct core *core, unsigned ahead, int64_t now_us);
 /* The same for a job that is queued or in flight. */
 int64_t core_eta_of(struct core *core, const struct job *job, int64_t now_us);
+/* The best that can be hoped for it, were it to be sent next and nothing else in flight. */
+int64_t core_hope_us(const struct core *core, int64_t now_us);
 /* By how much more its slot may be late without being out of the ordinary. */
 int64_t core_slip_us(const struct core *core, unsigned ahead);
 

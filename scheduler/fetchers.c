@@ -1,6 +1,4 @@
 /* fetchers.c - the link to the fetcher: permits go out, their ends come in. */
-#include <stdlib.h>
-
 #include "common/clock.h"
 #include "scheduler/scheduler_inside.h"
 
@@ -90,7 +88,6 @@ static void finish(struct scheduler *scheduler, const struct lane *lane, struct 
             serve(scheduler, lane, waiter, &message, body);
         else
             gateways_reject(scheduler, lane, waiter, &rejection, now_us);
-        free(waiter->mine);
         waiter_free(waiter);
     }
     core_retire(lane->core, job);
@@ -109,6 +106,8 @@ static void on_ready(struct scheduler *scheduler, uint64_t peer, const struct me
         core_fetcher_past(scheduler->lanes[i].core, ready->last_sent_at_us, ready->last_ended_at_us, now_us);
         core_fetcher_ready(scheduler->lanes[i].core, FLIGHT_MAX, ready->last_sent_at_us,
                            (unsigned)ready->in_flight, now_us);
+        if (ready->hold_at_us > now_us)
+            core_hold(scheduler->lanes[i].core, ready->hold_at_us, now_us);
     }
     scheduler_tell(scheduler, NULL, DECISION_SCHEDULER_FETCHER_READY,
                    &(struct audit_facts){.value = (int64_t)ready->in_flight});

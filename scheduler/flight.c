@@ -29,6 +29,15 @@ void flight_recall(struct flight *flight, enum reason reason)
     flight->recall_reason = reason;
 }
 
+struct flight *flight_of(struct flights *flights, const struct job *job)
+{
+    struct flight *flight = flights->table;
+
+    while (flight->job != job)
+        flight++;
+    return flight;
+}
+
 void flight_remove(struct flights *flights, struct flight *flight)
 {
     *flight = flights->table[--flights->count];

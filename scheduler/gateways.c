@@ -1,7 +1,6 @@
 /* gateways.c - the links to the gateways: requests come in, answers and refusals go out. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "common/clock.h"
 #include "common/link.h"
@@ -146,7 +145,6 @@ void gateways_dismiss(struct scheduler *scheduler, const struct lane *lane, stru
     } else {
         gateways_reject(scheduler, lane, waiter, &rejection, now_us);
     }
-    free(waiter->mine);
     waiter_free(waiter);
 }
 
@@ -211,21 +209,20 @@ static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struc
         .arrival_us = submit->age_us < now_us ? now_us - submit->age_us : 0,
         .deadline_us = submit->remain_us < CORE_NEVER - now_us ? now_us + submit->remain_us : CORE_NEVER};
     struct core_verdict verdict = {.answer = CORE_REFUSED, .reason = REASON_INTERNAL};
+    struct ticket ticket;
 
     scheduler_count(scheduler, METRIC_SCHEDULER_SUBMITTED);
-    request.mine = ticket_new(submit->request, submit->client);
+    request.mine = ticket_write(&ticket, submit->request, submit->client);
     request.payload = bus_body_keep(body);
     /* What is submitted again has been counted by the scheduler before this one. */
     if (lane && !submit->again && shadow_arrive(&lane->shadow, submit->client, request.arrival_us))
         scheduler_count(scheduler, METRIC_SCHEDULER_PENALTIES_AVOIDED);
-    if (lane && body && request.mine && submit->key.bytes == JOB_KEY_BYTES) {
+    if (lane && body && submit->key.bytes == JOB_KEY_BYTES) {
         memcpy(request.key, submit->key.at, JOB_KEY_BYTES);
         core_submit(lane->core, &request, now_us, &verdict);
     }
     if (verdict.answer != CORE_QUEUED)
         bus_body_free(body);
-    if (verdict.answer != CORE_QUEUED && verdict.answer != CORE_JOINED)
-        free(request.mine);
     if (lane)
         scheduler_tell_notes(scheduler, lane);
     if (verdict.answer == CORE_REFUSED)

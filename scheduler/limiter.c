@@ -121,15 +121,40 @@ static int64_t release_forecast(const struct limiter *limiter, const struct perm
     return answer_us - limiter_d_us(limiter) + limiter_span_us(limiter) + permit->extra_us;
 }
 
+typedef int64_t release_rule(const struct limiter *limiter, const struct permit *permit, int64_t at_us);
+
+/* When the last permit of a longer window than today's is released; INT64_MIN without one. */
+static int64_t old_window_end(const struct limiter *limiter, int64_t at_us, release_rule *release_of)
+{
+    int64_t end_us = INT64_MIN;
+
+    for (unsigned i = 0; i < limiter->permit_count; i++) {
+        const struct permit *permit = &limiter->permits[i];
+        int64_t release_us = permit->extra_us > 0 ? release_of(limiter, permit, at_us) : INT64_MIN;
+
+        end_us = release_us > end_us ? release_us : end_us;
+    }
+    return end_us;
+}
+
+/* What was granted since may still fall into that window, which takes no more for it than it did. */
+static int64_t release_within(const struct limiter *limiter, const struct permit *permit, int64_t at_us,
+                              release_rule *release_of, int64_t old_end_us)
+{
+    int64_t release_us = release_of(limiter, permit, at_us);
+
+    return permit->extra_us == 0 && release_us < old_end_us ? old_end_us : release_us;
+}
+
 /* The N latest releases decide: with the N-th of them one permit is free, with the next one two. */
 static int64_t nth_release(const struct limiter *limiter, int64_t at_us, unsigned ahead,
-                           int64_t (*release_of)(const struct limiter *, const struct permit *, int64_t))
+                           release_rule *release_of)
 {
-    int64_t latest[LIMITER_BURST_MAX] = {0};
+    int64_t latest[LIMITER_BURST_MAX] = {0}, old_end_us = old_window_end(limiter, at_us, release_of);
     unsigned count = 0, burst = limiter->config.burst;
 
     for (unsigned i = 0; i < limiter->permit_count; i++) {
-        int64_t release_us = release_of(limiter, &limiter->permits[i], at_us);
+        int64_t release_us = release_within(limiter, &limiter->permits[i], at_us, release_of, old_end_us);
         unsigned place;
 
         if (release_us <= at_us || (count == burst && release_us <= latest[burst - 1]))
@@ -166,12 +191,10 @@ int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us, unsig
 
 int64_t limiter_pace_us(const struct limiter *limiter)
 {
-    int64_t late_us = limiter->roundtrip.mean_us - limiter_d_us(limiter), g_us = limiter_g_us(limiter);
+    int64_t late_us = limiter->roundtrip.mean_us - limiter_d_us(limiter);
 
     if (limiter->config.mode == LIMITER_FIXED || late_us < 0)
         late_us = 0;
-    if (g_us < late_us)
-        late_us = g_us;
     return (limiter_span_us(limiter) + late_us) / limiter->config.burst;
 }
 
@@ -192,10 +215,13 @@ static void permit_drop(struct limiter *limiter, struct permit *permit)
 /* Those released by now say nothing any more. */
 static void prune(struct limiter *limiter, int64_t now_us)
 {
+    int64_t old_end_us = old_window_end(limiter, now_us, release);
+
     for (unsigned i = limiter->permit_count; i > 0; i--) {
         struct permit *permit = &limiter->permits[i - 1];
 
-        if (permit->state == PERMIT_BOUND && release(limiter, permit, now_us) <= now_us)
+        if (permit->state == PERMIT_BOUND &&
+            release_within(limiter, permit, now_us, release, old_end_us) <= now_us)
             permit_drop(limiter, permit);
     }
 }
@@ -320,12 +346,14 @@ void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limi
 {
     *memory = (struct limiter_memory){.hold_us = limiter->hold_us > now_us ? limiter->hold_us : 0,
                                       .doubt_ppm = limiter->doubt_ppm};
+    int64_t old_end_us = old_window_end(limiter, now_us, release);
+
     for (unsigned i = 0; i < limiter->permit_count; i++) {
         const struct permit *permit = &limiter->permits[i];
         bool bound = permit->state == PERMIT_BOUND;
         int64_t at_us = (bound ? permit->bound_us : permit->sent_us) + permit->extra_us;
 
-        if (bound && release(limiter, permit, now_us) <= now_us)
+        if (bound && release_within(limiter, permit, now_us, release, old_end_us) <= now_us)
             continue;
         memory->held += memory->held < limiter->config.burst;
         memory->unanswered += !bound && memory->unanswered < UINT8_MAX;

@@ -70,7 +70,8 @@ const char *limiter_mode_name(enum limiter_mode mode);
 /* Without knowledge of what went before: N requests were sent just now. */
 void limiter_init(struct limiter *limiter, const struct limiter_config *config, int64_t now_us);
 
-/* Another T from now on. What is sent already keeps the longer one of the old and the new. */
+/* Another T from now on. What is sent already keeps the longer one of the old and the new; and until the last
+ * of those is released, so do those that are sent meanwhile, for they may fall into the same window. */
 void limiter_rate(struct limiter *limiter, int64_t window_us, int64_t now_us);
 
 /* The earliest time, from now on, at which a send is allowed; LIMITER_NEVER while that awaits an answer. */

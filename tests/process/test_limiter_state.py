@@ -121,3 +121,19 @@ def test_a_second_scheduler_refuses_to_start():
                                 capture_output=True, text=True, check=False)
         assert second.returncode == 1 and not (stack.folder / "elsewhere").exists()
         assert [answer.status for answer in stack.ask_all(cpf.make_many(5, 7260))] == [200] * 5
+
+
+def test_a_wish_to_wait_that_comes_while_the_scheduler_is_away():
+    """The provider's 429 is on its way when the scheduler dies: the next one hears of it from the fetcher."""
+    with Stack(RATE_LIMIT_SECONDS=0.1) as stack:
+        assert stack.ask(cpf.make(7300)).status == 200
+        stack.simulator.faults("status=429&retry_after=4&backward_ms=300&count=1")
+        asking, answers = ask_in_background(stack, [cpf.make(7301)])
+        wait_for(lambda: stack.simulator.state()["arrivals"] == 2, "the provider has it")
+        stack.kill("scheduler")
+        wait_for(lambda: "limited" in stack.processes["fetcher"].log_text(), "the answer has come")
+        stack.spawn("scheduler")
+        asking.join()
+        assert answers[0].status == 200
+        assert gaps(stack)[1] >= 4e9
+        assert stack.simulator.state()["rejected"] == 0

@@ -206,6 +206,27 @@ static void a_clock_step_counts_only_where_the_window_is_no_multiple(void **stat
     assert_int_equal(limiter_span_us(&limiter), 20 * MS + 500 + 11 + MS);
 }
 
+/* Two in each window, and the window becomes shorter: the third may fall into the old one, which takes two.
+ */
+static void a_shorter_window_lets_the_old_one_end_first(void **state)
+{
+    struct limiter_config two = adaptive;
+    struct limiter limiter;
+    int64_t now_us = START + 2 * T;
+
+    (void)state;
+    two.burst = 2;
+    limiter_init(&limiter, &two, START);
+    exchange(&limiter, 1, now_us, MS);
+    limiter_rate(&limiter, T / 10, now_us + 300 * MS);
+    exchange(&limiter, 2, now_us + 400 * MS, MS);
+    assert_int_equal(limiter_next_us(&limiter, now_us + 600 * MS), now_us + MS + T + MARGIN);
+    /* It ends for the records of a restart, and for those who come later, at the same time. */
+    exchange(&limiter, 3, now_us + 2 * T, MS);
+    exchange(&limiter, 4, now_us + 2 * T, MS);
+    assert_int_equal(limiter_next_us(&limiter, now_us + 2 * T), now_us + 2 * T + MS + T / 10 + MARGIN / 10);
+}
+
 static struct limiter next_epoch(const struct limiter *limiter, int64_t now_us, int64_t later_us)
 {
     struct limiter_memory memory;
@@ -276,6 +297,35 @@ static void the_past_may_come_to_light_later(void **state)
     assert_int_equal(limiter_grant(&limiter, 1, START + 7 * T), 0);
 }
 
+static void permits_have_an_end(void **state)
+{
+    struct limiter limiter;
+    uint64_t attempt = 0;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    while (limiter_grant(&limiter, ++attempt, START) == 0)
+        ;
+    assert_in_range(attempt, LIMITER_PERMITS_MAX - 1,
+                    LIMITER_PERMITS_MAX + 1); /* one counts as sent before */
+}
+
+/* What the journey of a lost request may take: the ceiling once it is known. And the pace: T, and what the
+ * usual round trip takes beyond the shortest. */
+static void what_is_known_of_the_path_counts(void **state)
+{
+    struct limiter limiter;
+    int64_t now_us = START + T;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    assert_true(limiter_journey_us(&limiter) > 0);
+    for (uint64_t attempt = 1; attempt <= 400; attempt++)
+        now_us = exchange(&limiter, attempt, now_us, 60 * MS);
+    assert_in_range(limiter_journey_us(&limiter), 60 * MS, 70 * MS);
+    assert_in_range(limiter_pace_us(&limiter), T, T + 5 * MS);
+}
+
 static void modes_have_names(void **state)
 {
     enum limiter_mode mode;
@@ -301,9 +351,12 @@ int main(void)
         cmocka_unit_test(a_rejection_shakes_the_bounds_for_a_while),
         cmocka_unit_test(sends_ahead_of_answers_only_while_they_are_not_overdue),
         cmocka_unit_test(a_clock_step_counts_only_where_the_window_is_no_multiple),
+        cmocka_unit_test(a_shorter_window_lets_the_old_one_end_first),
         cmocka_unit_test(a_restart_changes_nothing_for_one_permit),
         cmocka_unit_test(a_restart_releases_no_permit_earlier),
         cmocka_unit_test(the_past_may_come_to_light_later),
+        cmocka_unit_test(permits_have_an_end),
+        cmocka_unit_test(what_is_known_of_the_path_counts),
         cmocka_unit_test(modes_have_names),
     };
 
