@@ -92,8 +92,8 @@ void audit_tick(struct audit *audit)
     uint64_t count;
 
     while ((decision = decision_budget_renew(&audit->budget, &count)) != DECISION_COUNT)
-        audit_tell(audit, audit->left_out,
-                   &(struct audit_facts){.note = text_of(decision_spec(decision)->name),
-                                         .value = (int64_t)count},
-                   NULL);
+        audit_tell(
+            audit, audit->left_out,
+            &(struct audit_facts){.note = text_of(decision_spec(decision)->name), .value = (int64_t)count},
+            NULL);
 }

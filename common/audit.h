@@ -1,6 +1,6 @@
-/* audit.h - how a process tells what it has decided: each row of decisions.def is one event and one line in the
- * log, with the same facts. Of what can come in any number, only so much is told in a second (all of it with
- * LOG_LEVEL=debug), and the rest as one `left_out` of each kind. */
+/* audit.h - how a process tells what it has decided: each row of decisions.def is one event and one line in
+ * the log, with the same facts. Of what can come in any number, only so much is told in a second (all of it
+ * with LOG_LEVEL=debug), and the rest as one `left_out` of each kind. */
 #ifndef SLUICE_AUDIT_H
 #define SLUICE_AUDIT_H
 
@@ -22,8 +22,8 @@ struct audit_facts {
     int64_t value;
 };
 
-/* What of it the row declares is told. `more` are fields for the line alone, ended by one without a key; may be
- * NULL. Borrows all. */
+/* What of it the row declares is told. `more` are fields for the line alone, ended by one without a key; may
+ * be NULL. Borrows all. */
 void audit_tell(struct audit *audit, enum decision_id decision, const struct audit_facts *facts,
                 const struct log_field *more);
 

@@ -1,5 +1,5 @@
-/* decisions.h - everything that a process decides and tells, declared in one table (decisions.def); and how much
- * of what can come in any number is told. Pure. */
+/* decisions.h - everything that a process decides and tells, declared in one table (decisions.def); and how
+ * much of what can come in any number is told. Pure. */
 #ifndef SLUICE_DECISIONS_H
 #define SLUICE_DECISIONS_H
 
@@ -8,7 +8,8 @@
 
 #include "common/log.h"
 
-#define DECISIONS_A_SECOND 100 /* of one kind; a flood of refusals must not become one of lines and events */
+#define DECISIONS_A_SECOND 100 /* of one kind; a flood of refusals must not become one of lines and events   \
+                                */
 
 enum decision_id {
 #define DECISION(id, process, name, level, told, facts, measure, meaning, when) DECISION_##id,

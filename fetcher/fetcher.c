@@ -169,9 +169,9 @@ static void tell_kept(struct fetcher *fetcher, const struct upstream_lane *lane)
 
 void fetcher_tell_refused(struct fetcher *fetcher, uint64_t attempt, const char *why)
 {
-    audit_tell(
-        &fetcher->audit, DECISION_FETCHER_FETCH_REFUSED,
-        &(struct audit_facts){.attempt = attempt, .reason = REASON_INTERNAL, .note = text_of(why)}, NULL);
+    audit_tell(&fetcher->audit, DECISION_FETCHER_FETCH_REFUSED,
+               &(struct audit_facts){.attempt = attempt, .reason = REASON_INTERNAL, .note = text_of(why)},
+               NULL);
 }
 
 void fetcher_tell_unsent(struct fetcher *fetcher, const struct grant *grant, enum reason reason)
@@ -261,10 +261,13 @@ void fetcher_tell_ended(struct fetcher *fetcher, const struct grant *grant,
     mask_detail(result->detail, detail);
     count_end(fetcher, result, verdict);
     audit_tell(&fetcher->audit, ends[verdict->outcome], &facts,
-               (const struct log_field[]){
-                   log_int("status", result->head->status), log_int("first_us", first_us),
-                   limited ? log_int("upstream_us", took_us) : log_int("hold_us", verdict->hold_us),
-                   log_int("connects", result->connects), log_str("detail", detail), {.key = NULL}});
+               (const struct log_field[]){log_int("status", result->head->status),
+                                          log_int("first_us", first_us),
+                                          limited ? log_int("upstream_us", took_us)
+                                                  : log_int("hold_us", verdict->hold_us),
+                                          log_int("connects", result->connects),
+                                          log_str("detail", detail),
+                                          {.key = NULL}});
 }
 
 static void on_message(void *arg, uint64_t peer, const struct message *message, struct bus_body *body)

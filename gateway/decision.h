@@ -10,7 +10,7 @@
 
 struct decision {
     enum decision_id outcome; /* one of the gateway's rows */
-    enum reason reason; /* of a refusal, of stale service, of the provider's error */
+    enum reason reason;       /* of a refusal, of stale service, of the provider's error */
     int status;
     bool waited; /* it was counted as waiting */
     const struct lane *lane;

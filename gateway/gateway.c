@@ -262,8 +262,7 @@ static void on_down(void *arg, uint64_t peer, const char *why)
     struct gateway *gateway = arg;
     struct moment moment = sample();
 
-    audit_tell(&gateway->audit, DECISION_GATEWAY_SCHEDULER_DOWN,
-               &(struct audit_facts){.note = text_of(why)},
+    audit_tell(&gateway->audit, DECISION_GATEWAY_SCHEDULER_DOWN, &(struct audit_facts){.note = text_of(why)},
                (const struct log_field[]){log_hex("epoch", peer), {.key = NULL}});
     link_changed(gateway, false, moment.now_us);
     proxy_down(gateway->proxy, &moment);

@@ -17,7 +17,8 @@
 _Static_assert(DECISION_SCHEDULER_CONTROL_PURGE - DECISION_SCHEDULER_CONTROL_POLICY == CONTROL_ORDER_MAX,
                "one decision for each order");
 
-/* What was ordered, and what came of it, for people: "policy priority by loopback", "trip 600 s by token: busy".
+/* What was ordered, and what came of it, for people: "policy priority by loopback", "trip 600 s by token:
+ * busy".
  */
 static void write_note(const struct message_control *control, const char *outcome,
                        char note[MESSAGE_NOTE_BYTES + 1])

@@ -184,8 +184,8 @@ int core_list(const struct core *core, const struct waiter_id *after, int64_t no
 /* Where that one stands: position 0 is in flight. False when it is not here (any more). */
 bool core_place(struct core *core, struct waiter_id id, int64_t now_us, struct core_entry *entry);
 
-/* What the core has decided by itself in the calls before, oldest first; false when there is no more. Ask after
- * each call that changes something, to tell it in order. */
+/* What the core has decided by itself in the calls before, oldest first; false when there is no more. Ask
+ * after each call that changes something, to tell it in order. */
 bool core_noted(struct core *core, struct note *note);
 /* A kind of which some notes found no room, and how many; DECISION_COUNT when there is none (left). */
 enum decision_id core_missed(struct core *core, uint64_t *count);

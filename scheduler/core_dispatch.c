@@ -325,8 +325,7 @@ void core_fetcher_past(struct core *core, int64_t last_sent_us, int64_t last_end
         return;
     limiter_add_past(&core->limiter, core->unknown < burst ? core->unknown : burst,
                      (last_us < now_us ? last_us : now_us) + limiter_journey_us(&core->limiter), now_us);
-    core_note(core, DECISION_SCHEDULER_GIVEN_UP,
-              &(struct core_about){.value = now_us - core->unknown_at_us});
+    core_note(core, DECISION_SCHEDULER_GIVEN_UP, &(struct core_about){.value = now_us - core->unknown_at_us});
 }
 
 void core_fetcher_lost(struct core *core, int64_t now_us)

@@ -43,9 +43,9 @@ bool fetchers_hand_over(struct scheduler *scheduler, struct lane *lane, const st
 
     scheduler_count(scheduler, METRIC_SCHEDULER_GRANTED);
     histogram_add(&scheduler->metrics.histograms[HISTOGRAM_SCHEDULER_WAIT], wait_us);
-    scheduler_tell(scheduler, lane, DECISION_SCHEDULER_GRANTED,
-                   &(struct audit_facts){
-                       .request = message.fetch.request, .attempt = grant->attempt, .value = wait_us});
+    scheduler_tell(
+        scheduler, lane, DECISION_SCHEDULER_GRANTED,
+        &(struct audit_facts){.request = message.fetch.request, .attempt = grant->attempt, .value = wait_us});
     return fetchers_send(scheduler, &message, job->payload);
 }
 
@@ -147,12 +147,11 @@ static void tell_fetched(struct scheduler *scheduler, const struct lane *lane,
     bool limited = fetched->outcome == FETCH_LIMITED;
 
     scheduler_count(scheduler, kinds[fetched->outcome].metric);
-    scheduler_tell(
-        scheduler, lane, kinds[fetched->outcome].decision,
-        &(struct audit_facts){
-            .attempt = fetched->attempt,
-            .reason = limited ? REASON_HOLD : reason_find(fetched->reason),
-            .value = fetched->sent_at_us > 0 ? fetched->ended_at_us - fetched->sent_at_us : 0});
+    scheduler_tell(scheduler, lane, kinds[fetched->outcome].decision,
+                   &(struct audit_facts){
+                       .attempt = fetched->attempt,
+                       .reason = limited ? REASON_HOLD : reason_find(fetched->reason),
+                       .value = fetched->sent_at_us > 0 ? fetched->ended_at_us - fetched->sent_at_us : 0});
 }
 
 static void on_fetched(struct scheduler *scheduler, const struct message_fetched *fetched,

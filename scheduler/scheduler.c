@@ -282,7 +282,8 @@ static void tell_past(struct scheduler *scheduler)
     for (size_t i = 0; i < LANES; i++) {
         const struct lane *lane = &scheduler->lanes[i];
         struct core_view view;
-        struct audit_facts facts = {.lane = text_of(lane->name), .note = text_of(limiter_past_name(lane->past))};
+        struct audit_facts facts = {.lane = text_of(lane->name),
+                                    .note = text_of(limiter_past_name(lane->past))};
 
         core_look(lane->core, clock_now_us(), &view);
         facts.value = view.next_us;
@@ -290,8 +291,10 @@ static void tell_past(struct scheduler *scheduler)
                    lane->past == LIMITER_PAST_KNOWN ? DECISION_SCHEDULER_RESTORED
                                                     : DECISION_SCHEDULER_WINDOW_WAITED,
                    &facts,
-                   (const struct log_field[]){log_int("hold_us", view.hold_us), log_int("d_us", view.d_us),
-                                              log_int("paused", view.paused), {.key = NULL}});
+                   (const struct log_field[]){log_int("hold_us", view.hold_us),
+                                              log_int("d_us", view.d_us),
+                                              log_int("paused", view.paused),
+                                              {.key = NULL}});
     }
 }
 

@@ -1,5 +1,5 @@
-/* decisions_test.c - common/decisions.def: the table keeps its own rules, PROTOCOL.md tells the same, and a flood
- * is told in part and counted in whole. */
+/* decisions_test.c - common/decisions.def: the table keeps its own rules, PROTOCOL.md tells the same, and a
+ * flood is told in part and counted in whole. */
 #include "common/decisions.h"
 
 #include <ctype.h>
@@ -127,7 +127,8 @@ static void print_table(FILE *out)
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     const char *before = "";
 
-    fputs("| process | event | what has been decided | with | `val` | line | told |\n|---|---|---|---|---|---|---|\n",
+    fputs("| process | event | what has been decided | with | `val` | line | told "
+          "|\n|---|---|---|---|---|---|---|\n",
           out);
     for (int i = 0; i < DECISION_COUNT; i++) {
         const struct decision_spec *spec = spec_at(i);
