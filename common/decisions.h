@@ -8,8 +8,9 @@
 
 #include "common/log.h"
 
-#define DECISIONS_A_SECOND 100 /* of one kind; a flood of refusals must not become one of lines and events   \
-                                */
+#define DECISIONS_A_SECOND                                                                                   \
+    100 /* of one kind; a flood of refusals must not become one of lines and events                          \
+         */
 
 enum decision_id {
 #define DECISION(id, process, name, level, told, facts, measure, meaning, when) DECISION_##id,
