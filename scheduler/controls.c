@@ -60,8 +60,9 @@ static const char *obey_policy(struct scheduler *scheduler, struct text name)
     const struct queue_policy *policy = queue_policy_find(name);
 
     for (size_t i = 0; policy && i < LANES; i++) {
+        if (core_policy(scheduler->lanes[i].core, policy) < 0)
+            return "failed";
         scheduler->lanes[i].policy = policy;
-        core_policy(scheduler->lanes[i].core, policy);
     }
     return policy ? "done" : "unknown";
 }

@@ -29,7 +29,6 @@ struct core_config {
     int64_t give_up_us;                  /* after which a send of another epoch counts as ended */
     uint64_t attempt_base;               /* attempts are numbered from here; differs from epoch to epoch */
     void (*free_payload)(void *payload); /* may be NULL */
-    void (*free_mine)(void *mine);       /* only used by core_free(); may be NULL */
 };
 
 struct core_request {
@@ -39,15 +38,15 @@ struct core_request {
     uint8_t priority;
     bool again; /* submitted before, to another epoch: keeps its age, goes ahead, no bound of the queue */
     int64_t arrival_us, deadline_us;
-    void *mine;    /* yours, of this request */
-    void *payload; /* yours, of the upstream call */
+    struct text mine; /* yours, of this request: it is copied, waiter->mine */
+    void *payload;    /* yours, of the upstream call */
 };
 
 enum core_answer {
-    CORE_QUEUED,  /* took mine and payload */
-    CORE_JOINED,  /* took mine: shares a call that is queued or in flight */
-    CORE_KNOWN,   /* took nothing: this id waits already */
-    CORE_REFUSED, /* took nothing; reason and retry_after_us say why and until when */
+    CORE_QUEUED,  /* took the payload */
+    CORE_JOINED,  /* shares a call that is queued or in flight */
+    CORE_KNOWN,   /* this id waits already */
+    CORE_REFUSED, /* reason and retry_after_us say why and until when */
 };
 
 struct core_verdict {
@@ -168,7 +167,8 @@ void core_stop(struct core *core);
 /* What an operator may order (core_control.c). */
 /* Paused: no more grants, and those that are not sent yet are recalled; arrivals wait. */
 void core_pause(struct core *core, bool paused, int64_t now_us);
-void core_policy(struct core *core, const struct queue_policy *policy); /* nobody loses its place in line */
+/* Nobody loses its place in line. 0, or -ENOMEM: then the policy is what it was. */
+int core_policy(struct core *core, const struct queue_policy *policy);
 /* Another T: what is sent already keeps the longer one of the two. */
 void core_rate(struct core *core, int64_t window_us, int64_t now_us);
 /* Dismisses that one, queued or in flight: core_expire() gives it. False when it is not here (any more). */

@@ -12,10 +12,9 @@ void core_pause(struct core *core, bool paused, int64_t now_us)
         core_recall_unsent(core);
 }
 
-void core_policy(struct core *core, const struct queue_policy *policy)
+int core_policy(struct core *core, const struct queue_policy *policy)
 {
-    core->config.policy = policy;
-    queue_switch(&core->queue, policy);
+    return queue_switch(&core->queue, policy);
 }
 
 void core_rate(struct core *core, int64_t window_us, int64_t now_us)

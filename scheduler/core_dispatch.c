@@ -53,20 +53,19 @@ static void measure_interval(struct core *core, int64_t earliest_us)
     core->work_waited = queue_count(&core->queue) > 0;
 }
 
-static void launch(struct core *core, struct job *job, int64_t earliest_us, int64_t now_us,
-                   struct core_grant *grant)
+static void launch(struct core *core, int64_t earliest_us, int64_t now_us, struct core_grant *grant)
 {
     struct flight *flight = flight_add(&core->flights, ++core->last_attempt);
     int granted = limiter_grant(&core->limiter, core->last_attempt, now_us);
+    struct job *job;
 
     assert(flight && granted == 0); /* dispatch_open() has looked */
     (void)granted;
+    job = queue_pop(&core->queue, &flight->place);
     flight->job = job;
     flight->earliest_us = earliest_us;
     flight->latest_us = earliest_us + core->config.lease_us;
     job->state = JOB_IN_FLIGHT;
-    job->attempt = flight->attempt;
-    job->attempts++;
     job->granted_us = now_us;
     core->progress_us = now_us;
     measure_interval(core, earliest_us);
@@ -91,6 +90,8 @@ static void give_up_foreign(struct core *core, int64_t now_us)
 
 bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
 {
+    struct core_leaving dead = {.reason = REASON_DEADLINE_PASSED};
+
     give_up_foreign(core, now_us);
     queue_lift(&core->queue, now_us);
     while (dispatch_open(core)) {
@@ -101,11 +102,10 @@ bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
             return false;
         /* No slot for the dead: those whose deadline comes before their slot leave, and the next one has it.
          */
-        if (!core_dismiss_of(core, job, earliest_us, REASON_DEADLINE_PASSED, 0) ||
-            queue_peek(&core->queue) != job)
+        dead.until_us = earliest_us;
+        if (!core_dismiss_of(core, job, &dead) || queue_peek(&core->queue) != job)
             continue;
-        queue_pop(&core->queue);
-        launch(core, job, earliest_us, now_us, grant);
+        launch(core, earliest_us, now_us, grant);
         return true;
     }
     return false;
@@ -123,16 +123,15 @@ int64_t core_sent(struct core *core, uint64_t attempt, int64_t sent_us)
 }
 
 /* The job waits again, at its old place: seq and priority are what they were. */
-static struct job *requeue(struct core *core, struct job *job)
+static struct job *requeue(struct core *core, struct job *job, const struct queue_place *old)
 {
-    job->attempt = 0;
-    if (job->waiter_count == 0) {
+    if (!job->waiters) {
         job->state = JOB_FINISHED;
         roster_remove_job(&core->roster, job);
         return job;
     }
     job->state = JOB_QUEUED;
-    queue_return(&core->queue, job);
+    queue_return(&core->queue, job, old);
     return NULL;
 }
 
@@ -201,6 +200,7 @@ struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_
                          int64_t now_us)
 {
     struct flight *flight = flight_find(&core->flights, attempt);
+    struct queue_place place;
     struct job *job;
     bool again;
 
@@ -211,11 +211,12 @@ struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_
         return NULL;
     }
     job = flight->job;
+    place = flight->place;
     flight_remove(&core->flights, flight);
     core->progress_us = now_us;
     again =
         outcome->kind == FETCH_LIMITED || (outcome->kind == FETCH_UNSENT && outcome->reason == REASON_NONE);
-    job = again ? requeue(core, job) : finish(core, job);
+    job = again ? requeue(core, job, &place) : finish(core, job);
     settle(core, attempt, outcome,
            now_us); /* after the requeue: a hold dismisses who cannot wait for its end */
     return job;
@@ -276,11 +277,12 @@ void core_fetcher_lost(struct core *core, int64_t now_us)
         /* What has not been reported as sent may have been, or, were it stopped rather than dead, still be
          * until its lease ends. */
         int64_t last_us = flight->sent_us > 0 ? flight->sent_us : flight->latest_us;
+        struct queue_place place = flight->place;
         struct job *job = flight->job;
 
         limiter_lost(&core->limiter, flight->attempt, last_us, now_us);
         flight_remove(&core->flights, flight);
-        job = job ? requeue(core, job) : NULL;
+        job = job ? requeue(core, job, &place) : NULL;
         if (job)
             core_retire(core, job);
     }
@@ -292,7 +294,11 @@ void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, 
     core->breaker_until_us = state == CORE_BREAKER_OPEN ? until_us : 0;
     core->progress_us = now_us;
     if (state == CORE_BREAKER_OPEN && until_us > now_us)
-        core_sweep(core, CORE_NEVER, 0, REASON_BREAKER_OPEN, until_us - now_us);
+        core_sweep(core,
+                   &(struct core_leaving){.until_us = CORE_NEVER,
+                                          .reason = REASON_BREAKER_OPEN,
+                                          .retry_after_us = until_us - now_us},
+                   0);
 }
 
 void core_hold(struct core *core, int64_t until_us, int64_t now_us)
@@ -305,8 +311,11 @@ void core_hold(struct core *core, int64_t until_us, int64_t now_us)
     core_recall_unsent(core);
     /* After it they are served in order: who would have to wait too long even then need not wait for its end.
      */
-    core_sweep(core, core->limiter.hold_us, burst * core_interval_us(core) - core_slip_us(core, burst),
-               REASON_HOLD, core->limiter.hold_us - now_us);
+    core_sweep(core,
+               &(struct core_leaving){.until_us = core->limiter.hold_us,
+                                      .reason = REASON_HOLD,
+                                      .retry_after_us = core->limiter.hold_us - now_us},
+               burst * core_interval_us(core) - core_slip_us(core, burst));
 }
 
 void core_stop(struct core *core)

@@ -48,7 +48,7 @@ int64_t core_eta_of(struct core *core, const struct job *job, int64_t now_us)
 
     if (job->state == JOB_QUEUED)
         return core_eta_us(core, queue_position(&core->queue, job), now_us);
-    flight = flight_find(&core->flights, job->attempt);
+    flight = flight_of(&core->flights, job);
     eta_us = (flight->sent_us > 0 ? flight->sent_us : flight->earliest_us) + service_us(core) - now_us;
     return eta_us > 0 ? eta_us : -eta_us; /* what is late is likely to take as long again */
 }

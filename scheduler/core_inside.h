@@ -11,8 +11,9 @@ struct core {
     struct queue queue;
     struct roster roster;
     struct flights flights;
-    struct waiter *dismissed; /* utlist: left, and not yet given by core_expire() */
-    uint64_t submitted;       /* for seqs */
+    struct waiter *dismissed;        /* utlist: left, and not yet given by core_expire() */
+    uint64_t submitted, resubmitted; /* for seqs */
+    int64_t born_us;
     uint64_t last_attempt;
 
     bool past_told;        /* by a fetcher, of the epoch before */
@@ -38,12 +39,19 @@ struct core {
 
 /* Takes the waiter out; core_expire() will give it. Its job goes with the last one. */
 void core_dismiss(struct core *core, struct waiter *waiter, enum reason reason, int64_t retry_after_us);
-/* Dismisses those of the job's waiters whose deadline is not after that time. False: the job is gone. */
-bool core_dismiss_of(struct core *core, struct job *job, int64_t until_us, enum reason reason,
-                     int64_t retry_after_us);
+/* Who is to leave, and what it is told. */
+struct core_leaving {
+    uint64_t gateway; /* those of this one; 0: of all */
+    int64_t until_us; /* whose deadline is not after that time */
+    enum reason reason;
+    int64_t retry_after_us;
+};
+
+/* Dismisses those of the job's waiters. False: nobody is left, and the job, unless it is in flight, is gone.
+ */
+bool core_dismiss_of(struct core *core, struct job *job, const struct core_leaving *who);
 /* The same for every job in the queue, that time being step_us later from burst to burst. */
-void core_sweep(struct core *core, int64_t until_us, int64_t step_us, enum reason reason,
-                int64_t retry_after_us);
+void core_sweep(struct core *core, const struct core_leaving *who, int64_t step_us);
 /* Grants that are not sent yet are to come back. */
 void core_recall_unsent(struct core *core);
 

@@ -1,6 +1,4 @@
 /* fetchers.c - the link to the fetcher: permits go out, their ends come in. */
-#include <stdlib.h>
-
 #include "common/clock.h"
 #include "scheduler/scheduler_inside.h"
 
@@ -79,7 +77,6 @@ static void finish(struct scheduler *scheduler, const struct lane *lane, struct 
                             refused && lane->breaker_retry_at_us > now_us ? lane->breaker_retry_at_us - now_us
                                                                           : 0,
                             now_us);
-        free(waiter->mine);
         waiter_free(waiter);
     }
     core_retire(lane->core, job);

@@ -3,7 +3,7 @@
 #ifndef SLUICE_FLIGHT_H
 #define SLUICE_FLIGHT_H
 
-#include "scheduler/job.h"
+#include "scheduler/queue.h"
 
 #define FLIGHT_MAX 128
 
@@ -12,6 +12,7 @@ struct flight {
     struct job *job;                /* NULL: of an earlier scheduler's epoch, its job is not ours */
     int64_t earliest_us, latest_us; /* of another epoch: latest is when it is given up */
     int64_t sent_us;                /* 0: not known to be sent */
+    struct queue_place place;       /* where its job waited, and goes back to */
     bool recalled; /* to be given back if it has not been sent: nobody waits for it, or a hold has come */
     bool aborted;  /* the fetcher has been told so */
 };
@@ -24,6 +25,7 @@ struct flights {
 /* NULL when full. Borrowed until the next flight_remove(). */
 struct flight *flight_add(struct flights *flights, uint64_t attempt);
 struct flight *flight_find(struct flights *flights, uint64_t attempt);
+struct flight *flight_of(struct flights *flights, const struct job *job); /* must be in flight */
 void flight_remove(struct flights *flights, struct flight *flight);
 
 #endif

@@ -1,6 +1,4 @@
 /* gateways.c - the links to the gateways: requests come in, answers and refusals go out. */
-#include <stdlib.h>
-
 #include "common/clock.h"
 #include "common/link.h"
 #include "scheduler/scheduler_inside.h"
@@ -86,7 +84,6 @@ void gateways_tell(struct scheduler *scheduler)
 void gateways_reject(struct scheduler *scheduler, const struct lane *lane, const struct waiter *waiter,
                      enum reason reason, int64_t retry_after_us, int64_t now_us)
 {
-    const struct ticket *ticket = waiter->mine;
     int64_t wait_us = now_us - waiter->arrival_us;
     struct message message = {.type = MESSAGE_TYPE_rejected,
                               .rejected = {.id = waiter->id.request,
@@ -97,24 +94,21 @@ void gateways_reject(struct scheduler *scheduler, const struct lane *lane, const
     scheduler_count(scheduler, METRIC_SCHEDULER_REJECTED);
     scheduler_report(
         scheduler, LOG_INFO, "rejected",
-        &(struct decision){lane, ticket_text(ticket), 0, reason, "wait_us", message.rejected.wait_us});
+        &(struct decision){lane, ticket_text(waiter->mine), 0, reason, "wait_us", message.rejected.wait_us});
     gateways_send(scheduler, waiter->id.gateway, &message, NULL);
 }
 
 void gateways_dismiss(struct scheduler *scheduler, const struct lane *lane, struct waiter *waiter,
                       int64_t now_us)
 {
-    struct ticket *ticket = waiter->mine;
-
     if (waiter->reason == REASON_CANCELLED) {
         scheduler_count(scheduler, METRIC_SCHEDULER_CANCELLED);
         scheduler_report(scheduler, LOG_INFO, "cancelled",
-                         &(struct decision){lane, ticket_text(ticket), 0, REASON_CANCELLED, "wait_us",
+                         &(struct decision){lane, ticket_text(waiter->mine), 0, REASON_CANCELLED, "wait_us",
                                             now_us - waiter->arrival_us});
     } else {
         gateways_reject(scheduler, lane, waiter, (enum reason)waiter->reason, waiter->retry_after_us, now_us);
     }
-    free(ticket);
     waiter_free(waiter);
 }
 
@@ -176,21 +170,20 @@ static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struc
         .arrival_us = submit->age_us < now_us ? now_us - submit->age_us : 0,
         .deadline_us = submit->remain_us < CORE_NEVER - now_us ? now_us + submit->remain_us : CORE_NEVER};
     struct core_verdict verdict = {.answer = CORE_REFUSED, .reason = REASON_INTERNAL};
+    struct ticket ticket;
 
     scheduler_count(scheduler, METRIC_SCHEDULER_SUBMITTED);
-    request.mine = ticket_new(submit->request, submit->client);
+    request.mine = ticket_write(&ticket, submit->request, submit->client);
     request.payload = bus_body_keep(body);
     /* What is submitted again has been counted by the scheduler before this one. */
     if (lane && !submit->again && shadow_arrive(&lane->shadow, submit->client, request.arrival_us))
         scheduler_count(scheduler, METRIC_SCHEDULER_PENALTIES_AVOIDED);
-    if (lane && body && request.mine && submit->key.bytes == JOB_KEY_BYTES) {
+    if (lane && body && submit->key.bytes == JOB_KEY_BYTES) {
         memcpy(request.key, submit->key.at, JOB_KEY_BYTES);
         core_submit(lane->core, &request, now_us, &verdict);
     }
     if (verdict.answer != CORE_QUEUED)
         bus_body_free(body);
-    if (verdict.answer != CORE_QUEUED && verdict.answer != CORE_JOINED)
-        free(request.mine);
     answer_submit(scheduler, lane, gateway, submit, &verdict);
     scheduler_pump_soon(scheduler);
 }

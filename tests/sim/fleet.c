@@ -1,10 +1,12 @@
 /* fleet.c - see fleet.h. */
 #include "tests/sim/fleet.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +36,7 @@ void *fleet_run(unsigned count, unsigned jobs, size_t result_bytes, void (*work)
         }
         if (pid > 0)
             continue;
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* who stops the program stops its workers */
         for (unsigned task; (task = atomic_fetch_add(next, 1)) < count;)
             work(task, results + task * result_bytes);
         fflush(stdout);

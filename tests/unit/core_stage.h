@@ -36,7 +36,6 @@ static const struct core_config plain = {
     .give_up_us = 10 * T,
     .attempt_base = 1000,
     .free_payload = free,
-    .free_mine = free,
 };
 
 static inline struct stage stage_open(const struct core_config *config)
@@ -59,7 +58,7 @@ static inline struct core_verdict submit_as(struct stage *stage, uint64_t id, ch
                                    .again = again,
                                    .arrival_us = again ? START - 50 * T + (int64_t)id : stage->now_us,
                                    .deadline_us = stage->now_us + patience_us,
-                                   .mine = malloc(1),
+                                   .mine = text_of("mine"),
                                    .payload = malloc(1)};
     struct core_verdict verdict;
 
@@ -67,8 +66,6 @@ static inline struct core_verdict submit_as(struct stage *stage, uint64_t id, ch
     core_submit(stage->core, &request, stage->now_us, &verdict);
     if (verdict.answer != CORE_QUEUED)
         free(request.payload);
-    if (verdict.answer != CORE_QUEUED && verdict.answer != CORE_JOINED)
-        free(request.mine);
     return verdict;
 }
 
@@ -108,7 +105,6 @@ static const char *retire(struct stage *stage, struct job *job)
         return "requeued";
     while ((waiter = job_shift(job))) {
         snprintf(line + strlen(line), sizeof(line) - strlen(line), "%d ", (int)waiter->id.request);
-        free(waiter->mine);
         waiter_free(waiter);
     }
     core_retire(stage->core, job);
@@ -143,7 +139,6 @@ static inline const char *expired(struct stage *stage)
     while ((waiter = core_expire(stage->core, stage->now_us))) {
         snprintf(line + strlen(line), sizeof(line) - strlen(line), "%d:%s ", (int)waiter->id.request,
                  reason_name((enum reason)waiter->reason));
-        free(waiter->mine);
         waiter_free(waiter);
     }
     return line;
@@ -153,8 +148,6 @@ static inline bool cancel(struct stage *stage, uint64_t id)
 {
     struct waiter *waiter = core_cancel(stage->core, (struct waiter_id){GATE, id});
 
-    if (waiter)
-        free(waiter->mine);
     waiter_free(waiter);
     return waiter != NULL;
 }

@@ -1,0 +1,210 @@
+/* core_scarce_test.c - out of memory at each place in turn: refused at the door, and nothing has changed; and
+ * ends that meet a core in an unusual state. */
+#include "tests/support/scarce.h"
+#include "tests/unit/core_stage.h"
+
+#define CROWD      100
+#define PLACES_MAX 1000
+
+static const struct queue_policy *const policies[] = {&queue_policy_fifo, &queue_policy_priority,
+                                                      &queue_policy_fair};
+
+static struct core_config roomy(const struct queue_policy *policy)
+{
+    struct core_config config = plain;
+
+    config.policy = policy;
+    config.queue_max = CROWD;
+    config.waiters_max = CROWD;
+    return config;
+}
+
+static void assert_untouched(struct stage *stage, unsigned queued)
+{
+    struct core_view view;
+
+    core_look(stage->core, stage->now_us, &view);
+    assert_int_equal(view.queued, queued);
+    assert_int_equal(view.waiters, queued);
+}
+
+static void no_core_is_made(void **state)
+{
+    struct core *core = NULL;
+    unsigned places = 0;
+
+    (void)state;
+    for (; !core && places < PLACES_MAX; places++) {
+        scarce_after(places);
+        core = core_new(&plain, START);
+        assert_int_equal(!core, scarce_no_more() > 0);
+    }
+    assert_true(core && places > 3);
+    core_free(core);
+    core_free(NULL);
+}
+
+/* Tries with one allocation more each time, until it is let in. */
+static void comes_in_at_last(struct stage *stage, const struct core_request *request, unsigned before)
+{
+    struct core_verdict verdict = {.answer = CORE_REFUSED};
+
+    for (unsigned places = 0; verdict.answer == CORE_REFUSED; places++) {
+        scarce_after(places);
+        core_submit(stage->core, request, stage->now_us, &verdict);
+        if (scarce_no_more() == 0 || verdict.answer != CORE_REFUSED)
+            continue;
+        assert_int_equal(verdict.reason, REASON_WAITERS_FULL);
+        assert_untouched(stage, before);
+    }
+    assert_untouched(stage, before + 1);
+}
+
+/* Every other one belongs to one client, whose line grows; the others are new. */
+static void a_request_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        struct core_config config = roomy(policies[i]);
+        struct stage stage = stage_open(&config);
+
+        for (unsigned id = 0; id < CROWD; id++) {
+            struct core_request request = {.id = {GATE, id + 1},
+                                           .client = id % 2 ? id : 0,
+                                           .deadline_us = stage.now_us + 600 * T,
+                                           .mine = text_of("mine")};
+
+            request.key[0] = (uint8_t)(id + 1);
+            comes_in_at_last(&stage, &request, id);
+        }
+        core_free(stage.core);
+    }
+}
+
+static void a_request_that_shares_a_call_is_refused(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    struct core_request request = {
+        .id = {GATE, 2}, .deadline_us = stage.now_us + 60 * T, .mine = text_of("mine")};
+    struct core_verdict verdict;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    memset(request.key, 'a', JOB_KEY_BYTES);
+    scarce_after(0);
+    core_submit(stage.core, &request, stage.now_us, &verdict);
+    scarce_no_more();
+    assert_int_equal(verdict.answer, CORE_REFUSED);
+    assert_int_equal(verdict.reason, REASON_WAITERS_FULL);
+    assert_untouched(&stage, 1);
+    core_submit(stage.core, &request, stage.now_us, &verdict);
+    assert_int_equal(verdict.answer, CORE_JOINED);
+    core_free(stage.core);
+}
+
+static void another_policy_is_refused(void **state)
+{
+    struct core_config config = roomy(&queue_policy_fifo);
+    struct stage stage = stage_open(&config);
+    unsigned refused = 0;
+    int rc = -1;
+
+    (void)state;
+    for (unsigned id = 1; id <= 60; id++) {
+        struct core_request request = {.id = {GATE, id},
+                                       .client = id % 7,
+                                       .deadline_us = stage.now_us + 600 * T,
+                                       .mine = text_of("mine")};
+        struct core_verdict verdict;
+
+        request.key[0] = (uint8_t)id;
+        core_submit(stage.core, &request, stage.now_us, &verdict);
+    }
+    for (unsigned places = 0; rc < 0; places++) {
+        scarce_after(places);
+        rc = core_policy(stage.core, &queue_policy_fair);
+        refused += scarce_no_more() > 0;
+        assert_untouched(&stage, 60);
+    }
+    assert_true(refused >= 7);
+    core_free(stage.core);
+}
+
+/* Whoever is still to be told, waits or is in flight goes with it. */
+static void a_core_ends_in_the_middle(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    char key;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    submit(&stage, 2, 'b');
+    submit(&stage, 3, 'c');
+    grant(&stage, &key);
+    assert_true(core_remove(stage.core, (struct waiter_id){GATE, 2}));
+    core_free(stage.core);
+}
+
+static void what_is_unknown_or_over_is_ignored(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    struct core_outcome outcome = {.kind = FETCH_ANSWERED, .reason = REASON_NONE};
+    char key;
+    uint64_t attempt;
+
+    (void)state;
+    assert_int_equal(core_sent(stage.core, 12345, stage.now_us), 0);
+    assert_null(core_fetched(stage.core, 12345, &outcome, stage.now_us));
+    core_hold(stage.core, stage.now_us - T, stage.now_us);
+    submit(&stage, 1, 'a');
+    attempt = grant(&stage, &key);
+    /* An answer that tells of no times: it counts as arriving now. */
+    assert_string_equal(retire(&stage, core_fetched(stage.core, attempt, &outcome, stage.now_us)), "1 ");
+    core_free(stage.core);
+}
+
+static void a_call_that_nobody_wants_goes_with_its_fetcher(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    char key;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    submit(&stage, 2, 'b');
+    grant(&stage, &key);
+    assert_true(cancel(&stage, 1));
+    core_fetcher_lost(stage.core, stage.now_us);
+    assert_untouched(&stage, 1);
+    core_free(stage.core);
+}
+
+/* More of an earlier epoch than can be told apart: what is counted holds everything up. */
+static void a_fetcher_with_too_much_in_flight(void **state)
+{
+    struct stage stage = {.core = core_new(&plain, START), .now_us = START + 2 * T};
+    struct core_view view;
+
+    (void)state;
+    core_fetcher_ready(stage.core, 8, START, 100000, START);
+    core_look(stage.core, stage.now_us, &view);
+    assert_in_range(view.in_flight, 2, 100000 - 1);
+    submit(&stage, 1, 'a');
+    assert_true(grants_nothing(&stage));
+    core_free(stage.core);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_core_is_made),
+        cmocka_unit_test(a_request_is_refused),
+        cmocka_unit_test(a_request_that_shares_a_call_is_refused),
+        cmocka_unit_test(another_policy_is_refused),
+        cmocka_unit_test(a_core_ends_in_the_middle),
+        cmocka_unit_test(what_is_unknown_or_over_is_ignored),
+        cmocka_unit_test(a_call_that_nobody_wants_goes_with_its_fetcher),
+        cmocka_unit_test(a_fetcher_with_too_much_in_flight),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
