@@ -191,12 +191,10 @@ int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us, unsig
 
 int64_t limiter_pace_us(const struct limiter *limiter)
 {
-    int64_t late_us = limiter->roundtrip.mean_us - limiter_d_us(limiter), g_us = limiter_g_us(limiter);
+    int64_t late_us = limiter->roundtrip.mean_us - limiter_d_us(limiter);
 
     if (limiter->config.mode == LIMITER_FIXED || late_us < 0)
         late_us = 0;
-    if (g_us < late_us)
-        late_us = g_us;
     return (limiter_span_us(limiter) + late_us) / limiter->config.burst;
 }
 

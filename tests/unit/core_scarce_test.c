@@ -1,5 +1,6 @@
 /* core_scarce_test.c - out of memory at each place in turn: refused at the door, and nothing has changed; and
  * ends that meet a core in an unusual state. */
+#include "scheduler/table.h"
 #include "tests/support/scarce.h"
 #include "tests/unit/core_stage.h"
 
@@ -178,6 +179,128 @@ static void a_call_that_nobody_wants_goes_with_its_fetcher(void **state)
     core_free(stage.core);
 }
 
+/* A rejected call waits for the breaker, too: it is first when it closes, and nobody counts as stuck. */
+static void a_call_comes_back_to_an_open_breaker(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    struct core_view view;
+    uint64_t attempt;
+    char key;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    attempt = grant(&stage, &key);
+    core_breaker(stage.core, CORE_BREAKER_OPEN, stage.now_us + 20 * T, stage.now_us);
+    assert_string_equal(answer_with(&stage, attempt, FETCH_LIMITED, REASON_HOLD, T), "requeued");
+    core_look(stage.core, stage.now_us + 10 * T, &view);
+    assert_int_equal(view.queued, 1);
+    assert_int_equal(view.stuck_us, 0);
+    assert_true(core_next_wakeup(stage.core, stage.now_us) >= stage.now_us + 19 * T);
+    core_free(stage.core);
+}
+
+/* A gateway that goes leaves those of other epochs' calls alone, and what the fetcher holds of them ends. */
+static void calls_of_an_earlier_epoch_stay(void **state)
+{
+    struct core_config config = plain;
+    struct core_outcome outcome = {.kind = FETCH_ANSWERED, .reason = REASON_NONE};
+    struct stage stage = {.now_us = START + 5 * T};
+    struct core_grant grant;
+    struct core_view view;
+
+    (void)state;
+    config.limiter.burst = 4;
+    stage.core = core_new(&config, START);
+    core_fetcher_ready(stage.core, 8, START, 2, START);
+    for (unsigned id = 1; id <= 2; id++) {
+        submit(&stage, id, (char)('a' + id));
+        assert_true(core_next(stage.core, stage.now_us, &grant));
+    }
+    assert_true(cancel(&stage, 2)); /* the second of them in flight */
+    core_look(stage.core, stage.now_us, &view);
+    assert_int_equal(view.in_flight, 4);
+    core_fetched(stage.core, 1, &outcome, stage.now_us); /* which of the two it was is not known */
+    core_fetched(stage.core, 2, &outcome, stage.now_us);
+    core_fetched(stage.core, 3, &outcome, stage.now_us);
+    core_look(stage.core, stage.now_us, &view);
+    assert_int_equal(view.in_flight, 2);
+    core_gateway_lost(stage.core, GATE);
+    assert_string_equal(expired(&stage), "1:cancelled ");
+    core_free(stage.core);
+}
+
+/* It is let in, for it was already promised a place; its deadline comes before its slot, though after the
+ * time at which the next grant is made. */
+static void who_is_too_late_for_its_slot_leaves_it(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    char key;
+    uint64_t attempt;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    attempt = grant(&stage, &key);
+    answer(&stage, attempt);
+    submit(&stage, 3, 'c');
+    stage.now_us = core_next_wakeup(stage.core, stage.now_us);
+    submit_as(&stage, 2, 'b', 10, MS, true);
+    grant(&stage, &key);
+    assert_int_equal(key, 'c');
+    assert_string_equal(expired(&stage), "2:deadline_passed ");
+    core_free(stage.core);
+}
+
+/* Ids that were made to meet in one place of the table. */
+static void too_many_of_one_home_are_refused(void **state)
+{
+    struct core_config config = roomy(&queue_policy_fifo);
+    struct table table;
+    struct stage stage;
+    unsigned waiting = 0, refused = 0;
+
+    (void)state;
+    config.waiters_max = 1000;
+    stage = stage_open(&config);
+    assert_int_equal(table_init(&table, 1000, 0), 0);
+    for (struct waiter_id id = {GATE, 1}; refused == 0; id.request++) {
+        struct core_verdict verdict = {.answer = CORE_KNOWN};
+        bool here;
+
+        assert_int_equal(table_add(&table, &id), 0);
+        here = table.things[0];
+        table_remove(&table, &id);
+        if (here)
+            verdict = submit(&stage, id.request, 'a');
+        waiting += verdict.answer == CORE_QUEUED || verdict.answer == CORE_JOINED;
+        refused += verdict.answer == CORE_REFUSED;
+    }
+    assert_in_range(waiting, 100, 300);
+    core_free(stage.core);
+    table_done(&table);
+}
+
+/* The clock of whoever submits again may say anything. */
+static void arrivals_of_any_time_keep_their_order(void **state)
+{
+    static const int64_t times[] = {INT64_MIN / 2, START, INT64_MAX / 2};
+    struct stage stage = stage_open(&plain);
+
+    (void)state;
+    for (unsigned i = 3; i > 0; i--) {
+        struct core_request request = {.id = {GATE, i},
+                                       .again = true,
+                                       .arrival_us = times[i - 1],
+                                       .deadline_us = stage.now_us + 60 * T,
+                                       .mine = text_of("mine")};
+        struct core_verdict verdict;
+
+        request.key[0] = (uint8_t)i;
+        core_submit(stage.core, &request, stage.now_us, &verdict);
+        assert_int_equal(verdict.position, 1);
+    }
+    core_free(stage.core);
+}
+
 /* More of an earlier epoch than can be told apart: what is counted holds everything up. */
 static void a_fetcher_with_too_much_in_flight(void **state)
 {
@@ -203,6 +326,11 @@ int main(void)
         cmocka_unit_test(a_core_ends_in_the_middle),
         cmocka_unit_test(what_is_unknown_or_over_is_ignored),
         cmocka_unit_test(a_call_that_nobody_wants_goes_with_its_fetcher),
+        cmocka_unit_test(a_call_comes_back_to_an_open_breaker),
+        cmocka_unit_test(calls_of_an_earlier_epoch_stay),
+        cmocka_unit_test(who_is_too_late_for_its_slot_leaves_it),
+        cmocka_unit_test(too_many_of_one_home_are_refused),
+        cmocka_unit_test(arrivals_of_any_time_keep_their_order),
         cmocka_unit_test(a_fetcher_with_too_much_in_flight),
     };
 

@@ -9,11 +9,12 @@
 
 #include "scheduler/limiter_record.h"
 
-#define MS   1000LL
-#define T    (1000 * MS)
-#define HOUR (3600 * T)
-#define NOW  (5000000 * T)
-#define WALL (1700000000 * T)
+#define MS       1000LL
+#define T        (1000 * MS)
+#define HOUR     (3600 * T)
+#define SIX_DAYS ((INT64_C(1) << 39) - 1)
+#define NOW      (5000000 * T)
+#define WALL     (1700000000 * T)
 
 static struct limiter_record example(void)
 {
@@ -237,6 +238,37 @@ static void settings_differ_when_one_of_them_does(void **state)
     assert_int_not_equal(limiter_record_settings(T, 1, "priority"), usual);
 }
 
+static void each_judgement_has_a_name(void **state)
+{
+    (void)state;
+    assert_string_equal(limiter_past_name(LIMITER_PAST_KNOWN), "known");
+    assert_string_equal(limiter_past_name(LIMITER_PAST_UNKNOWN), "unknown");
+}
+
+/* Times farther off than five bytes can tell; and no hold after a reboot. */
+static void times_too_far_off_are_cut(void **state)
+{
+    static const int64_t far_us = INT64_C(1) << 60;
+    struct limiter_record record = example();
+    struct limiter_memory *limiter = &record.core.limiter;
+    struct limiter_present now = present;
+    uint8_t bytes[LIMITER_RECORD_BYTES];
+
+    (void)state;
+    limiter->bound_us = record.now_us + far_us;
+    limiter_record_encode(&record, "score", bytes);
+    assert_int_equal(limiter_record_decode(bytes, "score", &record), 0);
+    assert_int_equal(limiter->bound_us - record.now_us, SIX_DAYS);
+    limiter->bound_us = record.now_us - far_us;
+    limiter_record_encode(&record, "score", bytes);
+    assert_int_equal(limiter_record_decode(bytes, "score", &record), 0);
+    assert_int_equal(record.now_us - limiter->bound_us, SIX_DAYS);
+    limiter->hold_us = 0;
+    now.boot++;
+    assert_int_equal(limiter_record_judge(&record, &now), LIMITER_PAST_REBOOTED);
+    assert_int_equal(limiter->hold_us, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +280,8 @@ int main(void)
         cmocka_unit_test(impossible_contents_are_refused),
         cmocka_unit_test(a_record_is_judged),
         cmocka_unit_test(settings_differ_when_one_of_them_does),
+        cmocka_unit_test(each_judgement_has_a_name),
+        cmocka_unit_test(times_too_far_off_are_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -297,6 +297,35 @@ static void the_past_may_come_to_light_later(void **state)
     assert_int_equal(limiter_grant(&limiter, 1, START + 7 * T), 0);
 }
 
+static void permits_have_an_end(void **state)
+{
+    struct limiter limiter;
+    uint64_t attempt = 0;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    while (limiter_grant(&limiter, ++attempt, START) == 0)
+        ;
+    assert_in_range(attempt, LIMITER_PERMITS_MAX - 1,
+                    LIMITER_PERMITS_MAX + 1); /* one counts as sent before */
+}
+
+/* What the journey of a lost request may take: the ceiling once it is known. And the pace: T, and what the
+ * usual round trip takes beyond the shortest. */
+static void what_is_known_of_the_path_counts(void **state)
+{
+    struct limiter limiter;
+    int64_t now_us = START + T;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    assert_true(limiter_journey_us(&limiter) > 0);
+    for (uint64_t attempt = 1; attempt <= 400; attempt++)
+        now_us = exchange(&limiter, attempt, now_us, 60 * MS);
+    assert_in_range(limiter_journey_us(&limiter), 60 * MS, 70 * MS);
+    assert_in_range(limiter_pace_us(&limiter), T, T + 5 * MS);
+}
+
 static void modes_have_names(void **state)
 {
     enum limiter_mode mode;
@@ -326,6 +355,8 @@ int main(void)
         cmocka_unit_test(a_restart_changes_nothing_for_one_permit),
         cmocka_unit_test(a_restart_releases_no_permit_earlier),
         cmocka_unit_test(the_past_may_come_to_light_later),
+        cmocka_unit_test(permits_have_an_end),
+        cmocka_unit_test(what_is_known_of_the_path_counts),
         cmocka_unit_test(modes_have_names),
     };
 

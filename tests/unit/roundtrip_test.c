@@ -45,6 +45,17 @@ static void follows_its_formula(void **state)
     assert_int_equal(roundtrip_ceiling_us(&roundtrip), 63990 + 405 + 500);
 }
 
+static void a_heavy_tail_has_no_ceiling(void **state)
+{
+    struct roundtrip roundtrip;
+
+    (void)state;
+    roundtrip_init(&roundtrip);
+    add(&roundtrip, 399, 60 * MS);
+    roundtrip_add(&roundtrip, 600 * MS);
+    assert_true(roundtrip_ceiling_us(&roundtrip) == INT64_MAX);
+}
+
 static void drops_at_once_when_the_path_gets_shorter(void **state)
 {
     struct roundtrip roundtrip;
@@ -133,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_nothing_before_it_has_seen_enough),
         cmocka_unit_test(follows_its_formula),
+        cmocka_unit_test(a_heavy_tail_has_no_ceiling),
         cmocka_unit_test(drops_at_once_when_the_path_gets_shorter),
         cmocka_unit_test(forgets_slowly_when_it_gets_longer),
         cmocka_unit_test(knows_the_shortest_and_the_longest),
