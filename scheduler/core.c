@@ -13,6 +13,12 @@
 #define SEQ_TIES      (UINT64_C(1) << SEQ_TIE_BITS)
 #define SEQ_TIME_BITS (63 - SEQ_TIE_BITS)
 
+static void on_lifted(void *arg, const struct job *job, int64_t now_us)
+{
+    core_note(arg, DECISION_SCHEDULER_LIFTED,
+              &(struct core_about){.job = job, .value = now_us - job->arrival_us});
+}
+
 struct core *core_new(const struct core_config *config, int64_t now_us)
 {
     struct core *core = calloc(1, sizeof(*core));
@@ -25,7 +31,9 @@ struct core *core_new(const struct core_config *config, int64_t now_us)
     queue_init(&core->queue, &(struct queue_config){.policy = config->policy,
                                                     .max = config->queue_max,
                                                     .client_max = config->client_max,
-                                                    .starvation_us = config->starvation_us});
+                                                    .starvation_us = config->starvation_us,
+                                                    .lifted = on_lifted,
+                                                    .arg = core});
     if (roster_init(&core->roster, config->waiters_max, FLIGHT_MAX) < 0) {
         free(core);
         return NULL;
@@ -33,6 +41,7 @@ struct core *core_new(const struct core_config *config, int64_t now_us)
     core->born_us = now_us;
     core->last_attempt = config->attempt_base;
     core->progress_us = now_us;
+    core->hold_since_us = now_us;
     core->known_us = INT64_MIN;
     return core;
 }
@@ -68,6 +77,7 @@ void core_restore(struct core *core, const struct core_memory *memory, int64_t k
 {
     limiter_restore(&core->limiter, &memory->limiter);
     core->paused = memory->paused;
+    core->held = core->limiter.hold_us > core->hold_since_us;
     core->known_us = known_us;
     core->unknown = memory->limiter.unanswered;
     core->unknown_at_us = memory->limiter.bound_us;
@@ -117,7 +127,7 @@ void core_free(struct core *core)
 static void abandon(struct core *core, struct job *job)
 {
     if (job->state == JOB_IN_FLIGHT) {
-        flight_of(&core->flights, job)->recalled = true;
+        flight_recall(flight_of(&core->flights, job), REASON_CANCELLED);
         return;
     }
     queue_remove(&core->queue, job);
@@ -306,8 +316,11 @@ static struct job *enter(struct core *core, const struct core_request *request)
     if (listed) {
         job_add(job, waiter);
         job->payload = request->payload;
-        if (queue_push(&core->queue, job, request->client) == 0)
+        if (queue_push(&core->queue, job, request->client) == 0) {
+            if (queue_count(&core->queue) > core->queued_max)
+                core->queued_max = queue_count(&core->queue);
             return job;
+        }
         roster_remove_job(&core->roster, job);
     }
     if (waiter)
@@ -426,11 +439,13 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
 
     *view = (struct core_view){
         .queued = queue_count(&core->queue),
+        .queued_max = core->queued_max,
         .waiters = roster_waiter_count(&core->roster),
         .in_flight = core->flights.count,
         .fetcher_ready = core->fetcher_ready,
         .d_us = limiter_d_us(&core->limiter),
         .g_us = g_us == LIMITER_NEVER ? 0 : g_us,
+        .doubt_ppm = core->limiter.doubt_ppm,
         .hold_us = hold_us > now_us ? hold_us - now_us : 0,
         .next_us = limiter_forecast_us(&core->limiter, now_us, 0) - now_us,
         .stuck_us = stuck_us > 0 ? stuck_us : 0,

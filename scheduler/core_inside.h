@@ -1,4 +1,4 @@
-/* core_inside.h - what core.c and core_dispatch.c share. For them alone. */
+/* core_inside.h - what the files of the core share. For them alone. */
 #ifndef SLUICE_CORE_INSIDE_H
 #define SLUICE_CORE_INSIDE_H
 
@@ -11,7 +11,9 @@ struct core {
     struct queue queue;
     struct roster roster;
     struct flights flights;
-    struct waiter *dismissed;        /* utlist: left, and not yet given by core_expire() */
+    struct waiter *dismissed; /* utlist: left, and not yet given by core_expire() */
+    struct notes notes;
+    unsigned queued_max;
     uint64_t submitted, resubmitted; /* for seqs */
     int64_t born_us;
     uint64_t last_attempt;
@@ -22,6 +24,8 @@ struct core {
     int64_t unknown_at_us; /* sent not after that, or a little later where the connection took long */
 
     bool fetcher_ready, stopped, paused;
+    bool held;             /* a hold is on, and its end not noted yet */
+    int64_t hold_since_us; /* when it began, or this epoch */
     unsigned credits;
     enum core_breaker breaker_state;
     int64_t breaker_until_us;
@@ -53,7 +57,18 @@ bool core_dismiss_of(struct core *core, struct job *job, const struct core_leavi
 /* The same for every job in the queue, that time being step_us later from burst to burst. */
 void core_sweep(struct core *core, const struct core_leaving *who, int64_t step_us);
 /* Grants that are not sent yet are to come back. */
-void core_recall_unsent(struct core *core);
+void core_recall_unsent(struct core *core, enum reason reason);
+
+/* What a decision is about; empty members are none. A value below 0 is noted as 0. */
+struct core_about {
+    const struct job *job; /* its first waiter is who the note names */
+    uint64_t attempt;
+    enum reason reason;
+    int64_t value;
+};
+
+/* core_notes.c */
+void core_note(struct core *core, enum decision_id decision, const struct core_about *about);
 
 /* core_eta.c */
 /* Expected between two slots while work waits: measured, and little by little rather that than computed. */

@@ -15,6 +15,7 @@ struct flight {
     struct queue_place place;       /* where its job waited, and goes back to */
     bool recalled; /* to be given back if it has not been sent: nobody waits for it, or a hold has come */
     bool aborted;  /* the fetcher has been told so */
+    enum reason recall_reason;
 };
 
 struct flights {
@@ -26,6 +27,8 @@ struct flights {
 struct flight *flight_add(struct flights *flights, uint64_t attempt);
 struct flight *flight_find(struct flights *flights, uint64_t attempt);
 struct flight *flight_of(struct flights *flights, const struct job *job); /* must be in flight */
+/* It is to be given back if it has not been sent. */
+void flight_recall(struct flight *flight, enum reason reason);
 void flight_remove(struct flights *flights, struct flight *flight);
 
 #endif

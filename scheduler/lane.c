@@ -187,6 +187,11 @@ static void policy_gauges(const struct lane *lane, struct metrics *metrics)
     }
 }
 
+enum metric lane_refused_metric(const struct lane *lane)
+{
+    return (enum metric)(METRIC_SCHEDULER_REFUSED_FIFO + (int)queue_policy_index(lane->policy));
+}
+
 void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metrics)
 {
     struct core_view view;
@@ -194,9 +199,13 @@ void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metric
     core_look(lane->core, now_us, &view);
     metric_add(metrics, METRIC_SCHEDULER_QUEUE, view.queued);
     metric_add(metrics, METRIC_SCHEDULER_WAITERS, view.waiters);
+    if (view.queued_max > metrics->values[METRIC_SCHEDULER_QUEUE_MAX])
+        metric_set(metrics, METRIC_SCHEDULER_QUEUE_MAX, view.queued_max);
     metric_set(metrics, METRIC_SCHEDULER_INTERVAL, view.window_us);
     metric_set(metrics, METRIC_SCHEDULER_BOUND_D, view.d_us);
     metric_set(metrics, METRIC_SCHEDULER_BOUND_G, view.g_us);
+    metric_set(metrics, METRIC_SCHEDULER_DOUBT, view.doubt_ppm);
+    metric_set(metrics, METRIC_SCHEDULER_UNEXPECTED, (int64_t)view.unexpected_total);
     metric_set(metrics, METRIC_SCHEDULER_HOLD, view.hold_us);
     metric_set(metrics, METRIC_SCHEDULER_NEXT, view.next_us);
     metric_add(metrics, METRIC_SCHEDULER_STATE_DEGRADED, lane->state_error < 0);

@@ -57,6 +57,9 @@ void lane_state(const struct lane *lane, int64_t now_us, struct message *message
 /* Adds the lane's gauges to those in metrics. */
 void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metrics);
 
+/* The counter of what is refused under the policy in force. */
+enum metric lane_refused_metric(const struct lane *lane);
+
 /* Takes over what the fetcher says of its breaker. False when the state's name is unknown. */
 bool lane_breaker(struct lane *lane, const struct message_breaker *breaker, int64_t now_us);
 

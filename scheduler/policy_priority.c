@@ -71,6 +71,8 @@ static void lift_starved(struct queue *queue, int64_t now_us)
         remove_priority(queue, job);
         job->starved = true;
         add_priority(queue, job, NULL);
+        if (queue->config.lifted)
+            queue->config.lifted(queue->config.arg, job, now_us);
     }
 }
 

@@ -49,6 +49,8 @@ struct queue_config {
     unsigned max;          /* jobs */
     unsigned client_max;   /* jobs of one client; 0: no bound of its own */
     int64_t starvation_us; /* policy priority: after which a job goes first; 0 never */
+    void (*lifted)(void *arg, const struct job *job, int64_t now_us); /* it does now; may be NULL */
+    void *arg;
 };
 
 struct queue {

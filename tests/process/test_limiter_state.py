@@ -45,7 +45,7 @@ def test_killed_right_after_a_grant(mode, window, kills):
         assert [answer.status for answer in answers] == [200] * len(answers)
         assert stack.simulator.state()["rejected"] == 0
         assert min(gaps(stack)) >= window * 1e9
-        assert stack.processes["scheduler"].log_text().count("is=known") == kills
+        assert stack.processes["scheduler"].log_text().count("note=known") == kills
 
 
 def test_after_an_idle_time_nobody_waits():
@@ -57,7 +57,7 @@ def test_after_an_idle_time_nobody_waits():
         stack.spawn("scheduler")
         answer = stack.ask(cpf.make(7201))
         assert answer.status == 200 and answer.seconds < 1.5
-        assert "is=known" in stack.processes["scheduler"].log_text()
+        assert "note=known" in stack.processes["scheduler"].log_text()
 
 
 def test_without_a_state_a_start_waits_the_window():

@@ -74,17 +74,23 @@ static inline struct core_verdict submit(struct stage *stage, uint64_t id, char 
     return submit_as(stage, id, key, 10, 60 * T, false);
 }
 
+/* It is sent as early as it may. */
+static inline uint64_t take(struct stage *stage, const struct core_grant *grant, char *key)
+{
+    assert_true(grant->latest_us == grant->earliest_us + 50 * MS);
+    *key = (char)grant->job->key[0];
+    core_sent(stage->core, grant->attempt, grant->earliest_us);
+    stage->now_us = grant->earliest_us;
+    return grant->attempt;
+}
+
 /* The next grant: its attempt, and the key's letter. Fails the test when there is none. */
 static inline uint64_t grant(struct stage *stage, char *key)
 {
     struct core_grant grant;
 
     assert_true(core_next(stage->core, stage->now_us, &grant));
-    assert_true(grant.latest_us == grant.earliest_us + 50 * MS);
-    *key = (char)grant.job->key[0];
-    core_sent(stage->core, grant.attempt, grant.earliest_us);
-    stage->now_us = grant.earliest_us;
-    return grant.attempt;
+    return take(stage, &grant, key);
 }
 
 static inline bool grants_nothing(struct stage *stage)
@@ -152,11 +158,18 @@ static inline bool cancel(struct stage *stage, uint64_t id)
     return waiter != NULL;
 }
 
-/* Moves to the time at which the core wants to be asked, and takes the grant. */
+/* Moves from time to time at which the core wants to be asked, until it grants. */
 static inline uint64_t grant_in_time(struct stage *stage, char *key)
 {
-    stage->now_us = core_next_wakeup(stage->core, stage->now_us);
-    return grant(stage, key);
+    struct core_grant grant;
+
+    do {
+        int64_t next_us = core_next_wakeup(stage->core, stage->now_us);
+
+        assert_true(next_us != CORE_NEVER);
+        stage->now_us = next_us;
+    } while (!core_next(stage->core, stage->now_us, &grant));
+    return take(stage, &grant, key);
 }
 
 #endif
