@@ -14,10 +14,10 @@
 #include <cmocka.h>
 
 #include "common/message.h"
+#include "tests/support/protocol.h"
 
-#define PROTOCOL SLUICE_SOURCE_DIR "/common/PROTOCOL.md"
-#define HEADING  "### Events\n"
-#define END      "\n## Messages\n"
+#define HEADING "### Events\n"
+#define END     "\n## Messages\n"
 
 static const struct decision_spec *spec_at(int i)
 {
@@ -145,25 +145,10 @@ static void print_table(FILE *out)
     }
 }
 
-/* The document, borrowed till the next call. */
-static char *read_protocol(void)
-{
-    static char content[1 << 16];
-    FILE *file = fopen(PROTOCOL, "r");
-    size_t bytes;
-
-    assert_non_null(file);
-    bytes = fread(content, 1, sizeof(content) - 1, file);
-    fclose(file);
-    assert_in_range(bytes, 1, sizeof(content) - 2);
-    content[bytes] = '\0';
-    return content;
-}
-
 /* SLUICE_PRINT_TABLES=1 prints what PROTOCOL.md must hold at the end of its section "Events". */
 static void test_protocol_md_tells_the_same(void **state)
 {
-    char *heading = strstr(read_protocol(), HEADING), *table = NULL, *end;
+    char *heading = strstr(protocol_text(), HEADING), *table = NULL, *end;
     size_t size;
     FILE *out = open_memstream(&table, &size);
 
