@@ -151,6 +151,8 @@ void controls_order(struct scheduler *scheduler, uint64_t gateway, const struct 
         outcome = pass_on(scheduler, gateway, control, now_us);
         break;
     }
+    for (size_t i = 0; i < LANES; i++)
+        scheduler_save(scheduler, &scheduler->lanes[i], false, now_us);
     if (!outcome)
         return;
     scheduler_pump_soon(scheduler);

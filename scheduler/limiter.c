@@ -360,6 +360,9 @@ void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limi
         if (at_us > memory->bound_us)
             memory->bound_us = at_us;
     }
+    if (old_end_us >
+        now_us) /* whose permits came before the order is not told: until then there are no others */
+        memory->held = limiter->config.burst;
     roundtrip_summarise(&limiter->roundtrip, &memory->digest);
 }
 

@@ -101,9 +101,8 @@ void scheduler_bad(void *arg, uint64_t peer, int error)
     log_warn("bad_message", log_hex("epoch", peer), log_int("error", error));
 }
 
-/* Before a grant leaves: what it may do to the provider's window must be known to the next epoch. A failure
- * is told once, and when it is over. */
-static void save(struct scheduler *scheduler, struct lane *lane, bool again, int64_t now_us)
+/* A failure is told once, and when it is over. */
+void scheduler_save(struct scheduler *scheduler, struct lane *lane, bool again, int64_t now_us)
 {
     bool before = lane->state_error == 0, kept;
     struct audit_facts facts = {.value = 0};
@@ -128,7 +127,7 @@ static void pump_lane(struct scheduler *scheduler, struct lane *lane, int64_t no
 
     while (alive && core_next(lane->core, now_us, &grant)) {
         scheduler_tell_notes(scheduler, lane);
-        save(scheduler, lane, false, now_us);
+        scheduler_save(scheduler, lane, false, now_us);
         alive = fetchers_hand_over(scheduler, lane, &grant);
     }
     scheduler_tell_notes(scheduler, lane);
@@ -140,7 +139,7 @@ static void pump_lane(struct scheduler *scheduler, struct lane *lane, int64_t no
     }
     while ((waiter = core_expire(lane->core, now_us)))
         gateways_dismiss(scheduler, lane, waiter, now_us);
-    save(scheduler, lane, false, now_us);
+    scheduler_save(scheduler, lane, false, now_us);
 }
 
 static void on_pump(evutil_socket_t fd, short what, void *arg)
@@ -184,7 +183,7 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_FETCHER_UP, scheduler->fetcher != 0);
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_STATE_DEGRADED, 0);
     for (size_t i = 0; i < LANES; i++) {
-        save(scheduler, &scheduler->lanes[i], true, clock_now_us());
+        scheduler_save(scheduler, &scheduler->lanes[i], true, clock_now_us());
         lane_gauges(&scheduler->lanes[i], clock_now_us(), &scheduler->metrics);
     }
     audit_tick(&scheduler->audit);

@@ -42,6 +42,9 @@ void scheduler_count(struct scheduler *scheduler, enum metric metric);
 struct lane *scheduler_lane(struct scheduler *scheduler, struct text name);
 /* Something has changed: look what is to be done, once, when this wake-up's messages are all in. */
 void scheduler_pump_soon(struct scheduler *scheduler);
+/* Before a grant leaves, and before an order is answered: the next epoch must know of it. again: also what
+ * has not changed, to try whether it can be written. */
+void scheduler_save(struct scheduler *scheduler, struct lane *lane, bool again, int64_t now_us);
 /* Something unreadable came on a link. */
 void scheduler_bad(void *arg, uint64_t peer, int error);
 

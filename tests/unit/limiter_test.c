@@ -238,6 +238,24 @@ static struct limiter next_epoch(const struct limiter *limiter, int64_t now_us, 
     return next;
 }
 
+/* Killed right after the order: nobody knows any more which permits are of the old window, so all wait for
+ * it. */
+static void a_restart_remembers_the_old_window(void **state)
+{
+    struct limiter_config two = adaptive;
+    struct limiter limiter, next;
+    int64_t now_us = START + 2 * T;
+
+    (void)state;
+    two.burst = 2;
+    limiter_init(&limiter, &two, START);
+    exchange(&limiter, 1, now_us, MS);
+    limiter_rate(&limiter, T / 10, now_us + 300 * MS);
+    assert_int_equal(limiter_next_us(&limiter, now_us + 300 * MS), now_us + 300 * MS);
+    next = next_epoch(&limiter, now_us + 300 * MS, now_us + 300 * MS);
+    assert_in_range(limiter_next_us(&next, now_us + 300 * MS), now_us + MS + T, now_us + MS + T + MARGIN);
+}
+
 static void a_restart_changes_nothing_for_one_permit(void **state)
 {
     struct limiter limiter, next;
@@ -352,6 +370,7 @@ int main(void)
         cmocka_unit_test(sends_ahead_of_answers_only_while_they_are_not_overdue),
         cmocka_unit_test(a_clock_step_counts_only_where_the_window_is_no_multiple),
         cmocka_unit_test(a_shorter_window_lets_the_old_one_end_first),
+        cmocka_unit_test(a_restart_remembers_the_old_window),
         cmocka_unit_test(a_restart_changes_nothing_for_one_permit),
         cmocka_unit_test(a_restart_releases_no_permit_earlier),
         cmocka_unit_test(the_past_may_come_to_light_later),
