@@ -103,7 +103,7 @@ static void expire(struct world *world)
     }
 }
 
-/* As before each grant of the real one: the older of two records is written over. */
+/* As the real one does before each grant and with each order: the older of two records is written over. */
 static void keep(struct world *world)
 {
     struct limiter_record record = {.settings = WORLD_SETTINGS,
@@ -334,6 +334,7 @@ void world_switch(struct world *world, const struct queue_policy *policy)
     core_look(world->core, world_core_now(world), &before);
     core_policy(world->core, policy);
     world->policy = policy;
+    keep(world);
     check_kept(world, &before);
 }
 
@@ -344,6 +345,7 @@ void world_pause(struct world *world, bool paused)
     core_look(world->core, world_core_now(world), &before);
     core_pause(world->core, paused, world_core_now(world));
     world->paused = paused;
+    keep(world);
     check_kept(world, &before);
 }
 
@@ -355,6 +357,7 @@ void world_rate(struct world *world, int64_t window_us)
     core_rate(world->core, window_us, world_core_now(world));
     check_unsure(world); /* for as long as the longer one of both may matter */
     world->config.core.limiter.window_us = window_us;
+    keep(world);
     world->provider.window_us = window_us;
     world->provider.block_us = 2 * window_us;
     if (window_us > before.window_us)

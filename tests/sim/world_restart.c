@@ -78,8 +78,10 @@ static bool find_record(struct world *world, bool lost, struct limiter_record *r
     enum limiter_past past = LIMITER_PAST_UNKNOWN;
     unsigned index;
 
-    if (lost)
+    if (lost) {
         memset(world->kept, 0, sizeof(world->kept));
+        world->sequence = 0;
+    }
     if (limiter_record_choose(world->kept, WORLD_LANE, record, &index) == 0) {
         world->sequence = record->sequence; /* the other one is the next to be written over */
         past = limiter_record_judge(record, &present);
