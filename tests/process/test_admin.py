@@ -80,7 +80,8 @@ def test_the_policy_is_switched_under_load_and_nothing_is_lost():
         assert [answer.status for answer in answers] == [200] * len(numbers)
         assert [answer.body for answer in answers] == [cpf.answer(number) for number in numbers]
         assert stack.simulator.state()["arrivals"] == len(numbers), "none is sent twice"
-        values = wait_for(lambda: (v := stack.state()["values"])["scheduler.controls_total"] == SWITCHES and v, "all orders")
+        values = wait_for(lambda: (v := stack.state()["values"])["scheduler.controls_total"] == SWITCHES and v,
+                          "all orders")
         assert values['scheduler.policy{policy="priority"}'] == 1
         assert values['scheduler.policy{policy="fifo"}'] == 0
         assert re.search(r"info scheduler control_policy .*note=.policy priority by loopback", stack.processes[
@@ -103,7 +104,7 @@ def test_pause_stops_the_sends_and_resume_goes_on():
         while time.monotonic() < end:
             assert ready(stack)["missing"] in (["score.pause"], ["score.pause", "metrics"])
             assert stack.simulator.state()["arrivals"] == 1
-            time.sleep(0.5)
+            time.sleep(0.5)  # that nothing happens for so long is what is tested
         assert stack.state()["values"]["scheduler.paused"] == 1
         assert order(stack, "GET", "/admin/queue")["requests"][0]["eta_ms"] is None
         assert order(stack, "POST", "/admin/resume") == {"paused": False}

@@ -152,7 +152,7 @@ def test_the_head_leaves_just_before_its_slot():
             slot = stack.simulator.arrivals()[-1]["ns"] / 1e9 + T
             leave = slot + 0.0005 * (trial % 10) - 0.004  # from 4 ms before it to just after
             while time.monotonic() < leave:
-                time.sleep(max(0.0, (leave - time.monotonic()) / 2))
+                time.sleep(max(0.0, (leave - time.monotonic()) / 2))  # the moment is what is tested
             head.leave_by_rst()
             assert following.answer().status == 200
             before.close()

@@ -150,6 +150,16 @@ static inline const char *expired(struct stage *stage)
     return line;
 }
 
+/* So many requests wait, each for a call of its own. */
+static inline void assert_waiting(const struct stage *stage, unsigned count)
+{
+    struct core_view view;
+
+    core_look(stage->core, stage->now_us, &view);
+    assert_int_equal(view.queued, count);
+    assert_int_equal(view.waiters, count);
+}
+
 static inline bool cancel(struct stage *stage, uint64_t id)
 {
     struct waiter *waiter = core_cancel(stage->core, (struct waiter_id){GATE, id});

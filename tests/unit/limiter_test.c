@@ -206,19 +206,26 @@ static void a_clock_step_counts_only_where_the_window_is_no_multiple(void **stat
     assert_int_equal(limiter_span_us(&limiter), 20 * MS + 500 + 11 + MS);
 }
 
-/* Two in each window, and the window becomes shorter: the third may fall into the old one, which takes two.
- */
-static void a_shorter_window_lets_the_old_one_end_first(void **state)
+/* Two in each window; one has been sent when the window becomes shorter, 300 ms later. */
+static struct limiter shortened(int64_t now_us)
 {
     struct limiter_config two = adaptive;
     struct limiter limiter;
-    int64_t now_us = START + 2 * T;
 
-    (void)state;
     two.burst = 2;
     limiter_init(&limiter, &two, START);
     exchange(&limiter, 1, now_us, MS);
     limiter_rate(&limiter, T / 10, now_us + 300 * MS);
+    return limiter;
+}
+
+/* The third may fall into the old window, which takes two. */
+static void a_shorter_window_lets_the_old_one_end_first(void **state)
+{
+    int64_t now_us = START + 2 * T;
+    struct limiter limiter = shortened(now_us);
+
+    (void)state;
     exchange(&limiter, 2, now_us + 400 * MS, MS);
     assert_int_equal(limiter_next_us(&limiter, now_us + 600 * MS), now_us + MS + T + MARGIN);
     /* It ends for the records of a restart, and for those who come later, at the same time. */
@@ -242,15 +249,10 @@ static struct limiter next_epoch(const struct limiter *limiter, int64_t now_us, 
  * it. */
 static void a_restart_remembers_the_old_window(void **state)
 {
-    struct limiter_config two = adaptive;
-    struct limiter limiter, next;
     int64_t now_us = START + 2 * T;
+    struct limiter limiter = shortened(now_us), next;
 
     (void)state;
-    two.burst = 2;
-    limiter_init(&limiter, &two, START);
-    exchange(&limiter, 1, now_us, MS);
-    limiter_rate(&limiter, T / 10, now_us + 300 * MS);
     assert_int_equal(limiter_next_us(&limiter, now_us + 300 * MS), now_us + 300 * MS);
     next = next_epoch(&limiter, now_us + 300 * MS, now_us + 300 * MS);
     assert_in_range(limiter_next_us(&next, now_us + 300 * MS), now_us + MS + T, now_us + MS + T + MARGIN);
