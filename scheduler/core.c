@@ -68,8 +68,8 @@ bool core_memory_equal(const struct core_memory *a, const struct core_memory *b)
 
     return a->policy == b->policy && a->window_us == b->window_us && a->paused == b->paused &&
            x->held == y->held && x->unanswered == y->unanswered && x->bound_us == y->bound_us &&
-           x->hold_us == y->hold_us && x->doubt_ppm == y->doubt_ppm && p->count == q->count &&
-           p->least_us == q->least_us && p->tenth_least_us == q->tenth_least_us &&
+           x->extra_us == y->extra_us && x->hold_us == y->hold_us && x->doubt_ppm == y->doubt_ppm &&
+           p->count == q->count && p->least_us == q->least_us && p->tenth_least_us == q->tenth_least_us &&
            p->tenth_most_us == q->tenth_most_us && p->most_us == q->most_us;
 }
 

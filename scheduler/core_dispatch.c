@@ -301,11 +301,10 @@ void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_u
     for (unsigned i = 0; i < in_flight; i++) {
         struct flight *flight = flight_add(&core->flights, ++core->last_attempt);
 
-        if (!flight || limiter_grant(&core->limiter, flight->attempt, now_us) < 0)
+        if (!flight || limiter_add_sent(&core->limiter, flight->attempt, last_sent_us, now_us) < 0)
             return; /* more than can be told apart: those that are counted hold everything up */
         flight->sent_us = last_sent_us;
         flight->latest_us = now_us + core->config.give_up_us;
-        limiter_sent(&core->limiter, flight->attempt, last_sent_us);
     }
 }
 

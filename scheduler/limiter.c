@@ -226,6 +226,11 @@ static void prune(struct limiter *limiter, int64_t now_us)
     }
 }
 
+static int64_t longer_by(int64_t extra_us, int64_t shorter_us)
+{
+    return extra_us + shorter_us > 0 ? extra_us + shorter_us : 0;
+}
+
 void limiter_rate(struct limiter *limiter, int64_t window_us, int64_t now_us)
 {
     int64_t before_us = limiter_span_us(limiter), shorter_us;
@@ -235,21 +240,37 @@ void limiter_rate(struct limiter *limiter, int64_t window_us, int64_t now_us)
     for (unsigned i = 0; i < limiter->permit_count; i++) {
         int64_t *extra_us = &limiter->permits[i].extra_us;
 
-        *extra_us = *extra_us + shorter_us > 0 ? *extra_us + shorter_us : 0;
+        *extra_us = longer_by(*extra_us, shorter_us);
     }
+    limiter->past_extra_us = longer_by(limiter->past_extra_us, shorter_us);
     /* Permits that were released under a shorter window may be forgotten, and would count under this one. */
     while (shorter_us < 0 && limiter->permit_count < limiter->config.burst)
         limiter->permits[limiter->permit_count++] =
             (struct permit){.state = PERMIT_BOUND, .bound_us = now_us};
 }
 
-int limiter_grant(struct limiter *limiter, uint64_t attempt, int64_t now_us)
+static int permit_add(struct limiter *limiter, struct permit permit, int64_t now_us)
 {
     prune(limiter, now_us);
     if (limiter->permit_count == LIMITER_PERMITS_MAX)
         return -ENOBUFS;
-    limiter->permits[limiter->permit_count++] = (struct permit){.attempt = attempt, .state = PERMIT_GRANTED};
+    limiter->permits[limiter->permit_count++] = permit;
     return 0;
+}
+
+int limiter_grant(struct limiter *limiter, uint64_t attempt, int64_t now_us)
+{
+    if (old_window_end(limiter, now_us, release) <= now_us)
+        limiter->past_extra_us = 0;
+    return permit_add(limiter, (struct permit){.attempt = attempt, .state = PERMIT_GRANTED}, now_us);
+}
+
+int limiter_add_sent(struct limiter *limiter, uint64_t attempt, int64_t sent_us, int64_t now_us)
+{
+    struct permit permit = {
+        .attempt = attempt, .state = PERMIT_SENT, .sent_us = sent_us, .extra_us = limiter->past_extra_us};
+
+    return permit_add(limiter, permit, now_us);
 }
 
 void limiter_sent(struct limiter *limiter, uint64_t attempt, int64_t sent_us)
@@ -359,7 +380,10 @@ void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limi
         memory->unanswered += !bound && memory->unanswered < UINT8_MAX;
         if (at_us > memory->bound_us)
             memory->bound_us = at_us;
+        if (permit->extra_us > memory->extra_us)
+            memory->extra_us = permit->extra_us;
     }
+    memory->bound_us -= memory->extra_us;
     if (old_end_us >
         now_us) /* whose permits came before the order is not told: until then there are no others */
         memory->held = limiter->config.burst;
@@ -370,8 +394,9 @@ void limiter_restore(struct limiter *limiter, const struct limiter_memory *memor
 {
     limiter->permit_count = 0;
     for (unsigned i = 0; i < memory->held; i++)
-        limiter->permits[limiter->permit_count++] =
-            (struct permit){.state = PERMIT_BOUND, .bound_us = memory->bound_us};
+        limiter->permits[limiter->permit_count++] = (struct permit){
+            .state = PERMIT_BOUND, .bound_us = memory->bound_us, .extra_us = memory->extra_us};
+    limiter->past_extra_us = memory->extra_us;
     if (memory->hold_us > 0)
         limiter->hold_us = memory->hold_us;
     limiter->doubt_ppm = memory->doubt_ppm;
@@ -380,8 +405,8 @@ void limiter_restore(struct limiter *limiter, const struct limiter_memory *memor
 
 void limiter_add_past(struct limiter *limiter, unsigned count, int64_t bound_us, int64_t now_us)
 {
-    prune(limiter, now_us);
-    for (; count > 0 && limiter->permit_count < LIMITER_PERMITS_MAX; count--)
-        limiter->permits[limiter->permit_count++] =
-            (struct permit){.state = PERMIT_BOUND, .bound_us = bound_us};
+    struct permit permit = {.state = PERMIT_BOUND, .bound_us = bound_us, .extra_us = limiter->past_extra_us};
+
+    while (count > 0 && permit_add(limiter, permit, now_us) == 0)
+        count--;
 }

@@ -163,6 +163,7 @@ static void memories_differ_when_a_member_does(void **state)
     struct core_memory first, other;
     int64_t *const times[] = {&other.window_us,
                               &other.limiter.bound_us,
+                              &other.limiter.extra_us,
                               &other.limiter.hold_us,
                               &other.limiter.doubt_ppm,
                               &other.limiter.digest.least_us,

@@ -26,6 +26,7 @@ static struct limiter_record example(void)
                                    .core = {.limiter = {.held = 3,
                                                         .unanswered = 1,
                                                         .bound_us = NOW - 123456,
+                                                        .extra_us = 60 * MS,
                                                         .hold_us = NOW + 30 * T,
                                                         .doubt_ppm = 250000,
                                                         .digest = {.count = 1600,
@@ -245,6 +246,26 @@ static void each_judgement_has_a_name(void **state)
     assert_string_equal(limiter_past_name(LIMITER_PAST_UNKNOWN), "unknown");
 }
 
+/* What is kept in steps is never told shorter than it is; a wall stamp never earlier, for what has gone since
+ * shortens the hold. */
+static void what_is_kept_in_steps_is_rounded_up(void **state)
+{
+    struct limiter_record record = example();
+    uint8_t bytes[LIMITER_RECORD_BYTES];
+
+    (void)state;
+    record.wall_us = WALL + 1;
+    record.core.limiter.extra_us = 60 * MS + 1;
+    limiter_record_encode(&record, "score", bytes);
+    assert_int_equal(limiter_record_decode(bytes, "score", &record), 0);
+    assert_int_equal(record.wall_us, WALL + T);
+    assert_int_equal(record.core.limiter.extra_us, 66 * MS);
+    record.core.limiter.extra_us = 24 * HOUR;
+    limiter_record_encode(&record, "score", bytes);
+    assert_int_equal(limiter_record_decode(bytes, "score", &record), 0);
+    assert_int_equal(record.core.limiter.extra_us, 24 * HOUR);
+}
+
 /* Times farther off than five bytes can tell; and no hold after a reboot. */
 static void times_too_far_off_are_cut(void **state)
 {
@@ -281,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_record_is_judged),
         cmocka_unit_test(settings_differ_when_one_of_them_does),
         cmocka_unit_test(each_judgement_has_a_name),
+        cmocka_unit_test(what_is_kept_in_steps_is_rounded_up),
         cmocka_unit_test(times_too_far_off_are_cut),
     };
 

@@ -258,6 +258,41 @@ static void a_restart_remembers_the_old_window(void **state)
     assert_in_range(limiter_next_us(&next, now_us + 300 * MS), now_us + MS + T, now_us + MS + T + MARGIN);
 }
 
+/* What the epoch before did not know of was sent under the window of its time (story 2913), and what of it
+ * comes to light after the order, or after another restart, no less. */
+static void what_comes_to_light_keeps_the_old_window(void **state)
+{
+    static const bool ordered_after_the_restart[] = {true, false};
+    int64_t now_us = START + 2 * T, ended_us = now_us + 400 * MS;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct limiter_config two = adaptive;
+        struct limiter limiter;
+
+        two.burst = 2;
+        limiter_init(&limiter, &two, START);
+        limiter_grant(&limiter, 1, now_us);
+        limiter_sent(&limiter, 1, now_us);
+        if (!ordered_after_the_restart[i])
+            limiter_rate(&limiter, T / 10, now_us + 100 * MS);
+        limiter = next_epoch(&limiter, now_us + 200 * MS, now_us + 300 * MS);
+        if (ordered_after_the_restart[i])
+            limiter_rate(&limiter, T / 10, now_us + 300 * MS);
+        limiter_add_past(&limiter, 1, ended_us, now_us + 500 * MS);
+        assert_int_equal(limiter_add_sent(&limiter, 2, now_us + 100 * MS, now_us + 500 * MS), 0);
+        assert_in_range(limiter_next_us(&limiter, now_us + 500 * MS), ended_us + T, ended_us + T + MARGIN);
+        limiter_given_up(&limiter, 2, now_us + 300 * MS);
+        assert_in_range(limiter_next_us(&limiter, now_us + 500 * MS), now_us + 300 * MS + T,
+                        now_us + 300 * MS + T + MARGIN);
+        /* And when it has ended, nothing is left of it. */
+        assert_int_equal(limiter_grant(&limiter, 3, now_us + 3 * T), 0);
+        limiter_unsent(&limiter, 3);
+        limiter_add_past(&limiter, 2, now_us + 3 * T, now_us + 3 * T);
+        assert_int_equal(limiter_next_us(&limiter, now_us + 3 * T), now_us + 3 * T + T / 10 + MARGIN / 10);
+    }
+}
+
 static void a_restart_changes_nothing_for_one_permit(void **state)
 {
     struct limiter limiter, next;
@@ -373,6 +408,7 @@ int main(void)
         cmocka_unit_test(a_clock_step_counts_only_where_the_window_is_no_multiple),
         cmocka_unit_test(a_shorter_window_lets_the_old_one_end_first),
         cmocka_unit_test(a_restart_remembers_the_old_window),
+        cmocka_unit_test(what_comes_to_light_keeps_the_old_window),
         cmocka_unit_test(a_restart_changes_nothing_for_one_permit),
         cmocka_unit_test(a_restart_releases_no_permit_earlier),
         cmocka_unit_test(the_past_may_come_to_light_later),
