@@ -3,15 +3,27 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+
+#define HELD_MAX 64
+
+/* An event of the first second. */
+struct held {
+    struct message_event event; /* its texts lie here, unless they are the program's own: */
+    char lane[MESSAGE_LABEL_BYTES], request[MESSAGE_ID_BYTES], note[MESSAGE_NOTE_BYTES];
+};
 
 struct event_publisher {
     struct bus_socket *socket;
     const char *process;
     uint64_t events;
     int64_t started_at_us;
+    bool heard; /* by now metricsd has subscribed, if it is there */
+    unsigned held_count;
+    struct held held[HELD_MAX];
 };
 
 struct event_publisher *event_publisher_new(struct bus *bus, const char *endpoint, const char *process)
@@ -35,16 +47,56 @@ void event_publisher_free(struct event_publisher *publisher)
     free(publisher);
 }
 
-void event_emit(struct event_publisher *publisher, const struct message_event *event)
+static void post(struct event_publisher *publisher, const struct message_event *event)
 {
     struct message message = {.type = MESSAGE_TYPE_event, .event = *event};
     char topic[2 * MESSAGE_LABEL_BYTES];
 
-    message.event.process = text_of(publisher->process);
-    message.event.seq = ++publisher->events;
-    message.event.at_us = clock_wall_us();
     snprintf(topic, sizeof(topic), "event.%s.%.*s", publisher->process, TEXT_ARGS(event->name));
     bus_post(publisher->socket, topic, &message, NULL);
+}
+
+static struct text keep(struct text text, char *room, size_t size)
+{
+    size_t bytes = text.bytes < size ? text.bytes : size;
+
+    if (bytes > 0)
+        memcpy(room, text.at, bytes);
+    return (struct text){.at = room, .bytes = bytes};
+}
+
+/* ZeroMQ drops what nobody has subscribed to yet, which would be all that a process decides at its start. */
+static void hold(struct event_publisher *publisher, const struct message_event *event)
+{
+    struct held *held = &publisher->held[publisher->held_count++];
+
+    held->event = *event;
+    held->event.lane = keep(event->lane, held->lane, sizeof(held->lane));
+    held->event.request = keep(event->request, held->request, sizeof(held->request));
+    held->event.note = keep(event->note, held->note, sizeof(held->note));
+}
+
+static void release(struct event_publisher *publisher)
+{
+    for (unsigned i = 0; i < publisher->held_count; i++)
+        post(publisher, &publisher->held[i].event);
+    publisher->held_count = 0;
+    publisher->heard = true;
+}
+
+void event_emit(struct event_publisher *publisher, const struct message_event *event)
+{
+    struct message_event numbered = *event;
+
+    numbered.process = text_of(publisher->process);
+    numbered.seq = ++publisher->events;
+    numbered.at_us = clock_wall_us();
+    if (publisher->held_count == HELD_MAX)
+        release(publisher);
+    if (publisher->heard)
+        post(publisher, &numbered);
+    else
+        hold(publisher, &numbered);
 }
 
 static void post_values(struct event_publisher *publisher, const struct metrics *metrics)
@@ -82,6 +134,7 @@ static void post_histogram(struct event_publisher *publisher, const char *name,
 
 void event_totals(struct event_publisher *publisher, const struct metrics *metrics)
 {
+    release(publisher);
     post_values(publisher, metrics);
     for (int i = 0; i < HISTOGRAM_COUNT; i++) {
         const struct histogram_spec *spec = metric_histogram_spec((enum metric_histogram)i);

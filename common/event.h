@@ -12,7 +12,8 @@ struct event_publisher;
 struct event_publisher *event_publisher_new(struct bus *bus, const char *endpoint, const char *process);
 void event_publisher_free(struct event_publisher *publisher); /* takes NULL; the bus closes the socket */
 
-/* Fills in process, seq and time, and posts under the topic event.<process>.<name>. Borrows. */
+/* Fills in process, seq and time, and posts under the topic event.<process>.<name>; until the first
+ * event_totals(), the first ones are kept for it. Borrows; name and reason for ever. */
 void event_emit(struct event_publisher *publisher, const struct message_event *event);
 
 /* Posts every metric and histogram of this process as it stands. */

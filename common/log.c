@@ -25,6 +25,11 @@ void log_open(const char *process, enum log_level level)
     log_least = level;
 }
 
+bool log_shows(enum log_level level)
+{
+    return level >= log_least;
+}
+
 /* One byte always stays free for the newline. */
 static void put(struct line *line, char byte)
 {
@@ -102,7 +107,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     char stamp[40];
     size_t used;
 
-    if (level < log_least)
+    if (!log_shows(level))
         return;
     gmtime_r(&seconds, &utc);
     used = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);

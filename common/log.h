@@ -8,6 +8,7 @@
 #ifndef SLUICE_LOG_H
 #define SLUICE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/text.h"
@@ -25,6 +26,8 @@ struct log_field {
 
 /* Names the process (borrowed for ever) and drops what is below the level. */
 void log_open(const char *process, enum log_level level);
+/* Whether lines of that level are written. */
+bool log_shows(enum log_level level);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

@@ -20,7 +20,7 @@
 #define MESSAGE_KEY_BYTES   16 /* of a cache key */
 #define MESSAGE_ID_BYTES    64 /* of an X-Request-Id */
 #define MESSAGE_LABEL_BYTES 48 /* of a name, a reason, a masked client */
-#define MESSAGE_NOTE_BYTES  96 /* of what an operator has ordered */
+#define MESSAGE_NOTE_BYTES  96 /* of what is said in words */
 #define QUERY_LIMIT_MAX     200
 
 struct message_pair {
@@ -184,7 +184,8 @@ struct message_uints {
 #define MESSAGE_FIELDS_ready(FIELD)                                                                          \
     FIELD(INT, last_sent_at_us, "ls", INT64_MAX, REQUIRED, "the last send of this fetcher; 0 none")          \
     FIELD(UINT, in_flight, "fl", INT32_MAX, REQUIRED, "sends that have no answer yet")                       \
-    FIELD(INT, last_ended_at_us, "le", INT64_MAX, OPTIONAL, "when the last one ended that has; 0 none")
+    FIELD(INT, last_ended_at_us, "le", INT64_MAX, OPTIONAL, "when the last one ended that has; 0 none")      \
+    FIELD(INT, hold_at_us, "hld", INT64_MAX, OPTIONAL, "the provider has asked to wait until then; 0: never")
 #define MESSAGE_FIELDS_sent(FIELD)                                                                           \
     FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "as in `fetch`")                                        \
     FIELD(INT, sent_at_us, "s", INT64_MAX, REQUIRED, "when the request was written")
@@ -209,13 +210,13 @@ struct message_uints {
     FIELD(TEXT, process, "p", MESSAGE_LABEL_BYTES, REQUIRED, "who says so")                                  \
     FIELD(UINT, seq, "n", UINT64_MAX, REQUIRED, "counts this epoch's events from 1; a gap is a loss")        \
     FIELD(INT, at_us, "t", INT64_MAX, REQUIRED, "wall clock, since 1970")                                    \
-    FIELD(TEXT, name, "ev", MESSAGE_LABEL_BYTES, REQUIRED, "what happened: admitted, granted, sent, ...")    \
+    FIELD(TEXT, name, "ev", MESSAGE_LABEL_BYTES, REQUIRED, "a name of common/decisions.def")                 \
     FIELD(TEXT, lane, "ln", MESSAGE_LABEL_BYTES, OPTIONAL, "the provider's name")                            \
     FIELD(TEXT, request, "rq", MESSAGE_ID_BYTES, OPTIONAL, "X-Request-Id")                                   \
     FIELD(UINT, attempt, "at", UINT64_MAX, OPTIONAL, "upstream attempt")                                     \
     FIELD(TEXT, reason, "why", MESSAGE_LABEL_BYTES, OPTIONAL, "a name of common/reason.h")                   \
-    FIELD(INT, value, "val", INT64_MAX, OPTIONAL, "what the event measures (PROTOCOL.md names it)")          \
-    FIELD(TEXT, note, "nt", MESSAGE_NOTE_BYTES, OPTIONAL, "of `control`: who has ordered what")
+    FIELD(INT, value, "val", INT64_MAX, OPTIONAL, "what it measures (the same table names it)")              \
+    FIELD(TEXT, note, "nt", MESSAGE_NOTE_BYTES, OPTIONAL, "more about it, in words")
 #define MESSAGE_FIELDS_totals(FIELD)                                                                         \
     FIELD(TEXT, process, "p", MESSAGE_LABEL_BYTES, REQUIRED, "whose values they are")                        \
     FIELD(UINT, pid, "pid", INT32_MAX, REQUIRED, "process id")                                               \

@@ -58,10 +58,15 @@ static inline void metric_set(struct metrics *metrics, enum metric metric, int64
     metrics->values[metric] = value;
 }
 
-/* The counter "refused_total" of that reason. */
+/* The counter "refused_total" of that reason: the gateway's, the scheduler's. */
 static inline enum metric metric_refused(enum reason reason)
 {
     return (enum metric)(METRIC_GATEWAY_REFUSED_NONE + (int)reason);
+}
+
+static inline enum metric metric_scheduler_refused(enum reason reason)
+{
+    return (enum metric)(METRIC_SCHEDULER_REFUSED_NONE + (int)reason);
 }
 
 #endif

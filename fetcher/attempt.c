@@ -257,6 +257,8 @@ static void on_ended(void *arg, const struct transfer_result *result)
 
     if (result->ended_at_us > fetcher->last_ended_at_us)
         fetcher->last_ended_at_us = result->ended_at_us;
+    if (verdict.outcome != FETCH_ANSWERED && result->first_at_us + verdict.hold_us > fetcher->hold_at_us)
+        fetcher->hold_at_us = result->first_at_us + verdict.hold_us; /* a scheduler may be away just now */
     if (verdict.answer && verdict.outcome != FETCH_LIMITED)
         body = keep_answer(fetcher, grant, result);
     fetched.fetched.outcome = verdict.outcome;

@@ -14,28 +14,21 @@
  * scheduler has few out at a time. */
 #define OWED_MAX (4 * LINK_CREDITS)
 
-/* Of the lane as a whole. */
-static void emit(struct fetcher *fetcher, const char *name, enum reason reason, int64_t value)
+static struct audit_facts facts_of(const struct grant *grant, enum reason reason, int64_t value)
 {
-    struct message_event event = {.name = text_of(name),
-                                  .lane = text_of(fetcher->lane.name),
-                                  .reason = text_of(reason_name(reason)),
-                                  .value = value};
-
-    event_emit(fetcher->events, &event);
+    return (struct audit_facts){.lane = text_of(grant->lane->name),
+                                .request = text_of(grant->request),
+                                .attempt = grant->attempt,
+                                .reason = reason,
+                                .value = value};
 }
 
-static void emit_of(struct fetcher *fetcher, const char *name, const struct grant *grant, enum reason reason,
-                    int64_t value)
+static void tell_of(struct fetcher *fetcher, enum decision_id decision, const struct grant *grant,
+                    enum reason reason, int64_t value)
 {
-    struct message_event event = {.name = text_of(name),
-                                  .lane = text_of(grant->lane->name),
-                                  .request = text_of(grant->request),
-                                  .attempt = grant->attempt,
-                                  .reason = text_of(reason_name(reason)),
-                                  .value = value};
+    struct audit_facts facts = facts_of(grant, reason, value);
 
-    event_emit(fetcher->events, &event);
+    audit_tell(&fetcher->audit, decision, &facts, NULL);
 }
 
 static void send_breaker(struct fetcher *fetcher, const struct upstream_lane *lane)
@@ -87,23 +80,24 @@ static void recall_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
     lane->told_state = lane->breaker.state;
     metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER, (int64_t)lane->breaker.state);
     metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER_FAILURES, lane->breaker.failures);
-    if (lane->breaker.state != BREAKER_CLOSED)
-        log_warn("breaker_kept_open", log_str("lane", lane->name),
-                 log_int("left_us", lane->breaker.retry_at_us - moment.now_us),
-                 log_str("reason", reason_name(lane->breaker.last_reason)));
 }
 
-void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
+static int64_t open_us(const struct upstream_lane *lane)
 {
-    static const char *const events[] = {[BREAKER_CLOSED] = "breaker_closed",
-                                         [BREAKER_HALF_OPEN] = "breaker_half_open",
-                                         [BREAKER_OPEN] = "breaker_opened"};
+    int64_t left_us = lane->breaker.retry_at_us - clock_now_us();
+
+    return left_us > 0 ? left_us : 0;
+}
+
+/* Tells the scheduler, and the next epoch, if anything has changed. */
+static void announce(struct fetcher *fetcher, struct upstream_lane *lane)
+{
     const struct breaker *breaker = &lane->breaker;
-    bool moved = breaker->state != lane->told_state;
     struct breaker_memory memory;
 
     breaker_remember(breaker, &memory);
-    if (!moved && memory.failures == lane->told.failures && memory.retry_at_us == lane->told.retry_at_us)
+    if (breaker->state == lane->told_state && memory.failures == lane->told.failures &&
+        memory.retry_at_us == lane->told.retry_at_us)
         return;
     lane->told = memory;
     lane->told_state = breaker->state;
@@ -112,58 +106,111 @@ void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
     metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER, (int64_t)breaker->state);
     metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER_FAILURES, breaker->failures);
     metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER_OPENED, (int64_t)breaker->opened_total);
-    if (!moved)
-        return;
-    emit(fetcher, events[breaker->state], breaker->last_reason, breaker->failures);
-    log_warn(events[breaker->state], log_str("lane", lane->name), log_int("failures", breaker->failures),
-             log_str("reason", reason_name(breaker->last_reason)));
+}
+
+/* A probe that decided nothing opens it without a reason. */
+static void tell_opened(struct fetcher *fetcher, const struct upstream_lane *lane, bool failed)
+{
+    char note[MESSAGE_NOTE_BYTES + 1];
+
+    snprintf(note, sizeof(note), "%u failures", lane->breaker.failures);
+    audit_tell(&fetcher->audit, DECISION_FETCHER_BREAKER_OPENED,
+               &(struct audit_facts){.lane = text_of(lane->name),
+                                     .reason = failed ? lane->breaker.last_reason : REASON_NONE,
+                                     .value = open_us(lane),
+                                     .note = text_of(note)},
+               NULL);
+}
+
+static void tell_half_open(struct fetcher *fetcher, const struct upstream_lane *lane)
+{
+    const struct grant *probe = fetcher->grants;
+
+    while (probe && !breaker_is_probe(&lane->breaker, probe->serial))
+        probe = probe->next;
+    if (probe)
+        tell_of(fetcher, DECISION_FETCHER_BREAKER_HALF_OPEN, probe, REASON_NONE, 0);
+}
+
+void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
+{
+    bool failed = lane->breaker.failures > lane->told.failures;
+    bool moved = lane->breaker.state != lane->told_state;
+
+    announce(fetcher, lane);
+    if (moved && lane->breaker.state == BREAKER_OPEN)
+        tell_opened(fetcher, lane, failed);
+    else if (moved && lane->breaker.state == BREAKER_HALF_OPEN)
+        tell_half_open(fetcher, lane);
+    else if (moved)
+        audit_tell(&fetcher->audit, DECISION_FETCHER_BREAKER_CLOSED,
+                   &(struct audit_facts){.lane = text_of(lane->name)}, NULL);
+}
+
+void fetcher_tell_ordered(struct fetcher *fetcher, struct upstream_lane *lane)
+{
+    bool tripped = lane->breaker.state == BREAKER_OPEN;
+
+    announce(fetcher, lane);
+    audit_tell(&fetcher->audit, tripped ? DECISION_FETCHER_BREAKER_TRIPPED : DECISION_FETCHER_BREAKER_RESET,
+               &(struct audit_facts){.lane = text_of(lane->name), .value = tripped ? open_us(lane) : 0},
+               NULL);
+}
+
+static void tell_kept(struct fetcher *fetcher, const struct upstream_lane *lane)
+{
+    if (lane->breaker.state != BREAKER_CLOSED)
+        audit_tell(&fetcher->audit, DECISION_FETCHER_BREAKER_KEPT,
+                   &(struct audit_facts){.lane = text_of(lane->name),
+                                         .reason = lane->breaker.last_reason,
+                                         .value = open_us(lane)},
+                   NULL);
 }
 
 void fetcher_tell_refused(struct fetcher *fetcher, uint64_t attempt, const char *why)
 {
-    emit(fetcher, "fetch_refused", REASON_INTERNAL, (int64_t)attempt);
-    log_error("fetch_refused", log_int("attempt", (int64_t)attempt), log_str("why", why));
+    audit_tell(&fetcher->audit, DECISION_FETCHER_FETCH_REFUSED,
+               &(struct audit_facts){.attempt = attempt, .reason = REASON_INTERNAL, .note = text_of(why)},
+               NULL);
 }
 
 void fetcher_tell_unsent(struct fetcher *fetcher, const struct grant *grant, enum reason reason)
 {
+    bool ends_first = grant->deadline_at_us < grant->latest_at_us;
+    int64_t late_us = clock_now_us() - (ends_first ? grant->deadline_at_us : grant->latest_at_us);
+
     metric_add(&fetcher->metrics, METRIC_FETCHER_UNSENT, 1);
-    emit_of(fetcher, "unsent", grant, reason, 0);
-    log_info("unsent", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
-             log_str("reason", reason_name(reason)));
+    tell_of(fetcher, DECISION_FETCHER_UNSENT, grant, reason,
+            grant->state == GRANT_WAITING && late_us > 0 ? late_us : 0);
 }
 
 void fetcher_tell_saved(struct fetcher *fetcher, const struct grant *grant)
 {
     metric_add(&fetcher->metrics, METRIC_FETCHER_SAVED, 1);
-    emit_of(fetcher, "saved", grant, REASON_NONE, 0);
-    log_info("saved", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt));
+    tell_of(fetcher, DECISION_FETCHER_SAVED, grant, REASON_NONE, 0);
 }
 
 void fetcher_tell_sent(struct fetcher *fetcher, const struct grant *grant)
 {
-    int64_t late_us = fetcher->last_sent_at_us - grant->earliest_at_us;
-
     metric_add(&fetcher->metrics, METRIC_FETCHER_SENT, 1);
-    emit_of(fetcher, "sent", grant, REASON_NONE, late_us);
-    log_debug("sent", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
-              log_int("late_us", late_us));
+    tell_of(fetcher, DECISION_FETCHER_SENT, grant, REASON_NONE,
+            fetcher->last_sent_at_us - grant->earliest_at_us);
 }
 
 void fetcher_tell_late(struct fetcher *fetcher, const struct grant *grant)
 {
     metric_add(&fetcher->metrics, METRIC_FETCHER_SLOW, 1);
-    emit_of(fetcher, "late", grant, REASON_UPSTREAM_SLOW, grant->lane->slow_us);
-    log_warn("late", log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
-             log_int("after_us", grant->lane->slow_us));
+    tell_of(fetcher, DECISION_FETCHER_LATE, grant, REASON_UPSTREAM_SLOW, grant->lane->slow_us);
 }
 
 void fetcher_tell_stored(struct fetcher *fetcher, const struct grant *grant, int rc, int64_t fresh_us)
 {
-    if (rc == 0)
-        emit_of(fetcher, "stored", grant, REASON_NONE, fresh_us);
-    else
-        log_warn("not_stored", log_str("request", grant->request), log_str("why", strerror(-rc)));
+    struct audit_facts facts = facts_of(grant, REASON_NONE, rc == 0 ? fresh_us : 0);
+
+    if (rc < 0)
+        facts.note = text_of(strerror(-rc));
+    audit_tell(&fetcher->audit, rc == 0 ? DECISION_FETCHER_STORED : DECISION_FETCHER_NOT_STORED, &facts,
+               NULL);
 }
 
 static void count_end(struct fetcher *fetcher, const struct transfer_result *result,
@@ -197,37 +244,30 @@ static void mask_detail(const char *detail, char masked[DETAIL_BYTES])
     }
 }
 
-static void log_end(const struct grant *grant, const struct transfer_result *result,
-                    const struct upstream_verdict *verdict, const char *event)
-{
-    int64_t sent_us = result->sent_at_us;
-    char detail[DETAIL_BYTES];
-
-    mask_detail(result->detail, detail);
-    log_line(verdict->outcome == FETCH_ANSWERED ? LOG_INFO : LOG_WARN, event,
-             log_str("request", grant->request), log_int("attempt", (int64_t)grant->attempt),
-             log_int("status", result->head->status), log_str("reason", reason_name(verdict->reason)),
-             log_int("first_us", result->first_at_us ? result->first_at_us - sent_us : -1),
-             log_int("upstream_us", sent_us ? result->ended_at_us - sent_us : -1),
-             log_int("hold_us", verdict->hold_us), log_int("connects", result->connects),
-             log_str("detail", detail));
-}
-
 void fetcher_tell_ended(struct fetcher *fetcher, const struct grant *grant,
                         const struct transfer_result *result, const struct upstream_verdict *verdict)
 {
-    static const char *const events[] = {
-        [FETCH_ANSWERED] = "answered", [FETCH_LIMITED] = "limited", [FETCH_FAILED] = "failed",
-        [FETCH_UNSENT] = "unsent",     [FETCH_CACHED] = "saved",    [FETCH_REFUSED] = "unsent"};
-    const char *event = events[verdict->outcome];
+    static const enum decision_id ends[] = {
+        [FETCH_ANSWERED] = DECISION_FETCHER_ANSWERED, [FETCH_LIMITED] = DECISION_FETCHER_LIMITED,
+        [FETCH_FAILED] = DECISION_FETCHER_FAILED,     [FETCH_UNSENT] = DECISION_FETCHER_UNSENT,
+        [FETCH_CACHED] = DECISION_FETCHER_SAVED,      [FETCH_REFUSED] = DECISION_FETCHER_UNSENT};
     bool limited = verdict->outcome == FETCH_LIMITED, sent = result->sent_at_us != 0;
+    int64_t took_us = sent ? result->ended_at_us - result->sent_at_us : 0;
+    int64_t first_us = result->first_at_us ? result->first_at_us - result->sent_at_us : -1;
+    struct audit_facts facts =
+        facts_of(grant, limited ? REASON_HOLD : verdict->reason, limited ? verdict->hold_us : took_us);
+    char detail[DETAIL_BYTES];
 
+    mask_detail(result->detail, detail);
     count_end(fetcher, result, verdict);
-    emit_of(fetcher, event, grant, verdict->reason,
-            limited ? verdict->hold_us
-            : sent  ? result->ended_at_us - result->sent_at_us
-                    : 0);
-    log_end(grant, result, verdict, event);
+    audit_tell(&fetcher->audit, ends[verdict->outcome], &facts,
+               (const struct log_field[]){log_int("status", result->head->status),
+                                          log_int("first_us", first_us),
+                                          limited ? log_int("upstream_us", took_us)
+                                                  : log_int("hold_us", verdict->hold_us),
+                                          log_int("connects", result->connects),
+                                          log_str("detail", detail),
+                                          {.key = NULL}});
 }
 
 static void on_message(void *arg, uint64_t peer, const struct message *message, struct bus_body *body)
@@ -264,6 +304,7 @@ static void on_up(void *arg, uint64_t peer, struct text role)
         grant->link = fetcher->link;
     ready.ready.last_sent_at_us = fetcher->last_sent_at_us;
     ready.ready.last_ended_at_us = fetcher->last_ended_at_us;
+    ready.ready.hold_at_us = fetcher->hold_at_us;
     ready.ready.in_flight = grant_count(fetcher->grants, GRANT_SENT);
     outbox_send(&fetcher->outbox, &ready, NULL);
     send_breaker(fetcher, &fetcher->lane);
@@ -390,6 +431,7 @@ static int open_links(struct fetcher *fetcher, const struct config *config)
     fetcher->events = event_publisher_new(fetcher->bus, endpoint, "fetcher");
     if (!fetcher->events)
         return -errno;
+    fetcher->audit.events = fetcher->events;
     config_endpoint(config, "fetcher", endpoint);
     fetcher->outbox.max = OWED_MAX;
     fetcher->outbox.socket = bus_connect(fetcher->bus, endpoint, "fetcher", &link_handlers, fetcher);
@@ -487,6 +529,7 @@ struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
         fetcher_free(fetcher);
         return NULL;
     }
+    tell_kept(fetcher, &fetcher->lane);
     loop_on_drain(loop, on_drain, fetcher);
     loop_ready(loop, "");
     return fetcher;

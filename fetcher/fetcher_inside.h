@@ -2,8 +2,8 @@
 #ifndef SLUICE_FETCHER_INSIDE_H
 #define SLUICE_FETCHER_INSIDE_H
 
+#include "common/audit.h"
 #include "common/clock.h"
-#include "common/event.h"
 #include "common/loop.h"
 #include "common/outbox.h"
 #include "fetcher/breaker_state.h"
@@ -28,6 +28,7 @@ struct fetcher {
     struct bus *bus;
     struct outbox outbox;
     struct event_publisher *events;
+    struct audit audit;
     struct message_codec *codec; /* for the bodies of `fetch` */
     struct metrics metrics;
     struct cache_writer *cache;
@@ -40,6 +41,7 @@ struct fetcher {
     uint64_t serial; /* of the latest grant */
     uint64_t link;   /* counts ups and downs, so that no link is taken for another */
     int64_t last_sent_at_us, last_ended_at_us, pulse_at_us;
+    int64_t hold_at_us; /* the provider has asked to wait until then, by a 429 or a 503 */
     bool draining;
 };
 
@@ -55,6 +57,8 @@ void fetcher_tell_ended(struct fetcher *fetcher, const struct grant *grant,
                         const struct transfer_result *result, const struct upstream_verdict *verdict);
 /* Tells everybody of a change of the breaker, if there has been one. */
 void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane);
+/* The same when an operator has tripped or reset it, whether that has changed anything or not. */
+void fetcher_tell_ordered(struct fetcher *fetcher, struct upstream_lane *lane);
 
 /* orders.c */
 void orders_obey(struct fetcher *fetcher, const struct message_control *control);

@@ -15,19 +15,22 @@ static const char *purge(struct fetcher *fetcher, int64_t *count)
 
 void orders_obey(struct fetcher *fetcher, const struct message_control *control)
 {
-    struct breaker *breaker = &fetcher->lane.breaker;
+    struct upstream_lane *lane = &fetcher->lane;
     struct message message = {.type = MESSAGE_TYPE_control_result};
     const char *outcome = "done";
 
-    if (control->order == CONTROL_TRIP && control->span_us > 0 && control->span_us <= BREAKER_SPAN_MAX_US)
-        breaker_trip(breaker, control->span_us, clock_now_us());
-    else if (control->order == CONTROL_RESET)
-        breaker_reset(breaker);
-    else if (control->order == CONTROL_PURGE)
+    fetcher_tell_breaker(fetcher, lane);
+    if (control->order == CONTROL_TRIP && control->span_us > 0 && control->span_us <= BREAKER_SPAN_MAX_US) {
+        breaker_trip(&lane->breaker, control->span_us, clock_now_us());
+        fetcher_tell_ordered(fetcher, lane); /* first: who reads the answer finds the breaker moved */
+    } else if (control->order == CONTROL_RESET) {
+        breaker_reset(&lane->breaker);
+        fetcher_tell_ordered(fetcher, lane);
+    } else if (control->order == CONTROL_PURGE) {
         outcome = purge(fetcher, &message.control_result.count);
-    else
+    } else {
         outcome = "unknown";
-    fetcher_tell_breaker(fetcher, &fetcher->lane); /* first: who reads the answer finds the breaker moved */
+    }
     message.control_result.id = control->id;
     message.control_result.outcome = text_of(outcome);
     outbox_send(&fetcher->outbox, &message, NULL);

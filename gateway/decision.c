@@ -3,17 +3,6 @@
 
 #define ERROR_STATUS 400
 
-const char *outcome_name(enum outcome outcome)
-{
-    static const char *const names[] = {
-#define OUTCOME(id, name, meaning) [OUTCOME_##id] = name,
-        OUTCOMES(OUTCOME)
-#undef OUTCOME
-    };
-
-    return names[outcome];
-}
-
 bool reason_is_drop(enum reason reason)
 {
     switch (reason) {
@@ -36,8 +25,8 @@ bool reason_is_drop(enum reason reason)
 
 static enum metric total_of(const struct decision *decision)
 {
-    if (decision->outcome == OUTCOME_GONE ||
-        (decision->outcome == OUTCOME_REFUSED && reason_is_drop(decision->reason)))
+    if (decision->outcome == DECISION_GATEWAY_GONE ||
+        (decision->outcome == DECISION_GATEWAY_REFUSED && reason_is_drop(decision->reason)))
         return METRIC_GATEWAY_DROPPED;
     return decision->status < ERROR_STATUS ? METRIC_GATEWAY_SUCCESSFUL : METRIC_GATEWAY_FAILED;
 }
@@ -47,16 +36,16 @@ void decision_count(struct metrics *metrics, const struct decision *decision, in
     metric_add(metrics, total_of(decision), 1);
     if (decision->waited)
         metric_add(metrics, METRIC_GATEWAY_WAITING, -1);
-    if (decision->outcome == OUTCOME_HIT)
+    if (decision->outcome == DECISION_GATEWAY_HIT)
         metric_add(metrics, METRIC_GATEWAY_HITS, 1);
-    else if (decision->outcome == OUTCOME_STALE)
+    else if (decision->outcome == DECISION_GATEWAY_STALE)
         metric_add(metrics, METRIC_GATEWAY_STALE, 1);
-    else if (decision->outcome == OUTCOME_REFUSED)
+    else if (decision->outcome == DECISION_GATEWAY_REFUSED)
         metric_add(metrics, metric_refused(decision->reason), 1);
-    else if (decision->outcome == OUTCOME_GONE)
+    else if (decision->outcome == DECISION_GATEWAY_GONE)
         metric_add(metrics, METRIC_GATEWAY_GONE, 1);
-    if (decision->outcome == OUTCOME_HIT)
+    if (decision->outcome == DECISION_GATEWAY_HIT)
         histogram_add(&metrics->histograms[HISTOGRAM_GATEWAY_HIT], took_us);
-    else if (decision->outcome != OUTCOME_GONE)
+    else if (decision->outcome != DECISION_GATEWAY_GONE)
         histogram_add(&metrics->histograms[HISTOGRAM_GATEWAY_REQUEST], took_us);
 }

@@ -4,27 +4,13 @@
 #ifndef SLUICE_DECISION_H
 #define SLUICE_DECISION_H
 
+#include "common/decisions.h"
 #include "common/metric.h"
 #include "gateway/lane.h"
 
-/* OUTCOME(enum, name in logs and events, meaning) */
-#define OUTCOMES(OUTCOME)                                                                                    \
-    OUTCOME(HIT, "hit", "answered fresh from the cache")                                                     \
-    OUTCOME(ANSWERED, "answered", "got the provider's answer")                                               \
-    OUTCOME(STALE, "stale", "got a stale answer in place of an error")                                       \
-    OUTCOME(REFUSED, "refused", "got a problem document, and the reason in it")                              \
-    OUTCOME(MALFORMED, "malformed", "not worth asking for: a parameter is missing or wrong")                 \
-    OUTCOME(GONE, "gone", "its client has left")
-
-enum outcome {
-#define OUTCOME(id, name, meaning) OUTCOME_##id,
-    OUTCOMES(OUTCOME)
-#undef OUTCOME
-};
-
 struct decision {
-    enum outcome outcome;
-    enum reason reason; /* of a refusal or of stale service */
+    enum decision_id outcome; /* one of the gateway's rows */
+    enum reason reason;       /* of a refusal, of stale service, of the provider's error */
     int status;
     bool waited; /* it was counted as waiting */
     const struct lane *lane;
@@ -34,8 +20,6 @@ struct decision {
     int64_t wait_us, upstream_us; /* 0 unknown */
     uint64_t attempt;             /* 0 none */
 };
-
-const char *outcome_name(enum outcome outcome);
 
 /* Whether a request that ends for that reason counts as dropped by us, rather than failed. */
 bool reason_is_drop(enum reason reason);

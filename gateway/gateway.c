@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
+#include "common/audit.h"
 #include "common/clock.h"
-#include "common/event.h"
 #include "gateway/admin.h"
 #include "gateway/admin_call.h"
 #include "gateway/health.h"
@@ -21,7 +21,6 @@
 #define IDLE_TIMEOUT_US  60000000
 #define WRITE_TIMEOUT_US 10000000
 #define TICK_US          1000000
-#define LOG_LINES        50 /* refusals logged in a second; a flood of them must not become one of lines */
 #define STATE_URL_BYTES  (CONFIG_TEXT_BYTES + 32)
 
 struct gateway {
@@ -30,17 +29,16 @@ struct gateway {
     struct bus *bus;
     struct bus_socket *link;
     struct event_publisher *events;
+    struct audit audit;
     struct httpd *httpd;
     struct cache *cache;
     struct proxy *proxy;
     struct admin *admin;
     struct event *tick, *deadline, *last_call;
-    int64_t deadline_us;       /* for which the timer is armed; INT64_MAX: it is not */
-    int64_t link_us;           /* when the link went up or down */
-    unsigned logged, unlogged; /* refusals, in this second */
-    bool chatty;               /* LOG_LEVEL is debug */
-    bool closing;              /* who would wait now is refused */
-    bool unconnected;          /* the last connection of a drain has closed */
+    int64_t deadline_us; /* for which the timer is armed; INT64_MAX: it is not */
+    int64_t link_us;     /* when the link went up or down */
+    bool closing;        /* who would wait now is refused */
+    bool unconnected;    /* the last connection of a drain has closed */
     struct feed feed;
     struct health_facts health;
     struct metrics metrics;
@@ -78,6 +76,7 @@ static void end_when_drained(struct gateway *gateway)
     if (!gateway->unconnected || proxy_busy(gateway->proxy))
         return;
     gateway->unconnected = false; /* once is enough */
+    audit_tick(&gateway->audit);
     publish(gateway);
     log_info("drained", log_int("requests", gateway->metrics.values[METRIC_GATEWAY_REQUESTS]));
     loop_drained(gateway->loop);
@@ -104,45 +103,21 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     settle(gateway, &moment);
 }
 
-static bool may_log(struct gateway *gateway)
+/* What only the line tells, besides the facts. */
+static void tell_decision(struct gateway *gateway, const struct decision *decision, int64_t took_us)
 {
-    if (gateway->logged < LOG_LINES) {
-        gateway->logged++;
-        return true;
-    }
-    gateway->unlogged++;
-    return false;
-}
+    struct audit_facts facts = {.lane = text_of(decision->lane->name),
+                                .request = decision->request_id,
+                                .attempt = decision->attempt,
+                                .reason = decision->reason,
+                                .value = took_us};
 
-static void log_decision(struct gateway *gateway, const struct decision *decision, int64_t took_us)
-{
-    bool refused = decision->outcome == OUTCOME_REFUSED || decision->outcome == OUTCOME_STALE ||
-                   (decision->outcome == OUTCOME_ANSWERED && decision->status >= 500);
-
-    if (!gateway->chatty && !(refused && may_log(gateway)))
-        return;
-    log_line(refused ? LOG_INFO : LOG_DEBUG, outcome_name(decision->outcome),
-             log_text("request", decision->request_id), log_str("lane", decision->lane->name),
-             log_int("status", decision->status), log_str("reason", reason_name(decision->reason)),
-             log_str("subject", decision->subject), log_int("attempt", (int64_t)decision->attempt),
-             log_int("took_us", took_us), log_int("wait_us", decision->wait_us),
-             log_int("upstream_us", decision->upstream_us));
-}
-
-/* Hits, refusals and malformed requests can come in any number and are only counted. */
-static void emit_decision(struct gateway *gateway, const struct decision *decision, int64_t took_us)
-{
-    struct message_event event = {.name = text_of(outcome_name(decision->outcome))};
-
-    if (decision->outcome != OUTCOME_ANSWERED && decision->outcome != OUTCOME_STALE &&
-        decision->outcome != OUTCOME_GONE)
-        return;
-    event.lane = text_of(decision->lane->name);
-    event.request = decision->request_id;
-    event.attempt = decision->attempt;
-    event.reason = text_of(reason_name(decision->reason));
-    event.value = took_us;
-    event_emit(gateway->events, &event);
+    audit_tell(&gateway->audit, decision->outcome, &facts,
+               (const struct log_field[]){log_int("status", decision->status),
+                                          log_str("subject", decision->subject),
+                                          log_int("wait_us", decision->wait_us),
+                                          log_int("upstream_us", decision->upstream_us),
+                                          {.key = NULL}});
 }
 
 static void on_decided(void *arg, const struct decision *decision)
@@ -151,23 +126,17 @@ static void on_decided(void *arg, const struct decision *decision)
     int64_t took_us = clock_now_us() - decision->asked_us;
 
     decision_count(&gateway->metrics, decision, took_us);
-    if (decision->outcome == OUTCOME_HIT && !gateway->chatty)
-        return;
-    emit_decision(gateway, decision, took_us);
-    log_decision(gateway, decision, took_us);
+    tell_decision(gateway, decision, took_us);
 }
 
 static void on_deferred(void *arg, const struct asked *asked, int64_t eta_us)
 {
     struct gateway *gateway = arg;
-    struct message_event event = {.name = text_of("deferred"),
-                                  .lane = text_of(asked->lane->name),
-                                  .request = asked->request_id,
-                                  .value = eta_us};
+    struct audit_facts facts = {
+        .lane = text_of(asked->lane->name), .request = asked->request_id, .value = eta_us};
 
-    event_emit(gateway->events, &event);
-    log_debug("deferred", log_text("request", asked->request_id), log_str("lane", asked->lane->name),
-              log_str("subject", asked->subject), log_int("eta_us", eta_us));
+    audit_tell(&gateway->audit, DECISION_GATEWAY_DEFERRED, &facts,
+               (const struct log_field[]){log_str("subject", asked->subject), {.key = NULL}});
 }
 
 /* HTTP */
@@ -199,8 +168,9 @@ static void administrate(struct gateway *gateway, struct httpd_exchange *exchang
     struct text request_id = proxy_draw_id(gateway->proxy, digits);
     int status = admin_request(gateway->admin, exchange, request, request_id);
 
-    if ((status == 401 || status == 403) && may_log(gateway))
-        log_warn("admin_refused", log_text("request", request_id), log_int("status", status));
+    if (status == 401 || status == 403)
+        audit_tell(&gateway->audit, DECISION_GATEWAY_ADMIN_REFUSED,
+                   &(struct audit_facts){.request = request_id, .value = status}, NULL);
 }
 
 static void refuse_method(struct gateway *gateway, struct httpd_exchange *exchange)
@@ -269,12 +239,9 @@ static size_t on_refusal(void *arg, int status, const char *detail, char *buffer
 
 static void link_changed(struct gateway *gateway, bool up, int64_t now_us)
 {
-    struct message_event event = {.name = text_of(up ? "scheduler_up" : "scheduler_down")};
-
     gateway->health.scheduler_up = up;
     gateway->link_us = now_us;
     metric_set(&gateway->metrics, METRIC_GATEWAY_LINK_UP, up ? 1 : 0);
-    event_emit(gateway->events, &event);
 }
 
 static void on_up(void *arg, uint64_t peer, struct text role)
@@ -283,7 +250,8 @@ static void on_up(void *arg, uint64_t peer, struct text role)
     struct moment moment = sample();
 
     (void)role;
-    log_info("scheduler_up", log_hex("epoch", peer));
+    audit_tell(&gateway->audit, DECISION_GATEWAY_SCHEDULER_UP, &(struct audit_facts){.value = 0},
+               (const struct log_field[]){log_hex("epoch", peer), {.key = NULL}});
     link_changed(gateway, true, moment.now_us);
     proxy_up(gateway->proxy, gateway->link, peer, &moment);
     admin_up(gateway->admin, gateway->link, peer);
@@ -294,7 +262,8 @@ static void on_down(void *arg, uint64_t peer, const char *why)
     struct gateway *gateway = arg;
     struct moment moment = sample();
 
-    log_warn("scheduler_down", log_hex("epoch", peer), log_str("why", why));
+    audit_tell(&gateway->audit, DECISION_GATEWAY_SCHEDULER_DOWN, &(struct audit_facts){.note = text_of(why)},
+               (const struct log_field[]){log_hex("epoch", peer), {.key = NULL}});
     link_changed(gateway, false, moment.now_us);
     proxy_down(gateway->proxy, &moment);
     admin_down(gateway->admin);
@@ -355,10 +324,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     loop_arm(gateway->tick, TICK_US);
     cache_tick(gateway->cache);
     proxy_flush(gateway->proxy, &moment);
+    audit_tick(&gateway->audit);
     publish(gateway);
-    if (gateway->unlogged > 0)
-        log_info("refusals_not_logged", log_int("count", gateway->unlogged));
-    gateway->logged = gateway->unlogged = 0;
 }
 
 /* Drain: existing connections are served as ever, and closed after their next answer. Who would still wait
@@ -408,6 +375,7 @@ static int open_bus(struct gateway *gateway)
         return -1;
     config_endpoint(gateway->config, "events", endpoint);
     gateway->events = event_publisher_new(gateway->bus, endpoint, "gateway");
+    gateway->audit = (struct audit){.events = gateway->events, .left_out = DECISION_GATEWAY_LEFT_OUT};
     config_endpoint(gateway->config, "feed", endpoint);
     if (!gateway->events || !bus_subscribe_connect(gateway->bus, endpoint, topics, on_feed, gateway))
         return -1;
@@ -521,7 +489,6 @@ struct gateway *gateway_new(struct loop *loop, const struct config *config)
         return NULL;
     gateway->config = config;
     gateway->loop = loop;
-    gateway->chatty = config_log_level(config) == LOG_DEBUG;
     gateway->link_us = clock_now_us();
     if (config->metricsd_port > 0)
         snprintf(gateway->state_url, sizeof(gateway->state_url), "http://%s:%d/", config->metricsd_bind,

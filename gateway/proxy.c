@@ -136,7 +136,7 @@ static void cancel(struct proxy *proxy, const struct waiter *waiter)
 
 void proxy_drop(struct proxy *proxy, struct waiter *waiter)
 {
-    struct decision decision = reply_decision(&waiter->asked, OUTCOME_GONE, 0);
+    struct decision decision = reply_decision(&waiter->asked, DECISION_GATEWAY_GONE, 0);
 
     pending_remove(proxy->pending, &waiter->pending);
     proxy_turn_end(proxy, waiter);

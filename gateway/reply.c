@@ -4,6 +4,8 @@
 #include "gateway/job_view.h"
 #include "gateway/render.h"
 
+#define ERROR_STATUS 500
+
 struct bus_body *reply_record(const struct httpd_reply *reply, const char *state)
 {
     struct job_record record = {
@@ -16,7 +18,7 @@ struct bus_body *reply_record(const struct httpd_reply *reply, const char *state
     return body;
 }
 
-struct decision reply_decision(const struct asked *asked, enum outcome outcome, int status)
+struct decision reply_decision(const struct asked *asked, enum decision_id outcome, int status)
 {
     return (struct decision){.outcome = outcome,
                              .reason = REASON_NONE,
@@ -64,7 +66,7 @@ static void send_problem(const struct reply_desk *desk, const struct asked *aske
 void reply_fresh(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
                  const struct moment *moment)
 {
-    struct decision decision = reply_decision(asked, OUTCOME_HIT, (int)found->status);
+    struct decision decision = reply_decision(asked, DECISION_GATEWAY_HIT, (int)found->status);
     char fields[RENDER_FIELDS_BYTES];
 
     send_answer(desk, asked, found, fields, render_hit(fields, found, moment->wall_us, asked->request_id),
@@ -75,7 +77,7 @@ void reply_fresh(const struct reply_desk *desk, const struct asked *asked, const
 static void send_stale(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
                        enum reason reason, const struct moment *moment)
 {
-    struct decision decision = reply_decision(asked, OUTCOME_STALE, (int)found->status);
+    struct decision decision = reply_decision(asked, DECISION_GATEWAY_STALE, (int)found->status);
     char fields[RENDER_FIELDS_BYTES];
 
     decision.reason = reason;
@@ -105,7 +107,9 @@ static bool fall_back(const struct reply_desk *desk, const struct asked *asked, 
 static void send_result(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
                         const struct message_result *result, const struct moment *moment)
 {
-    struct decision decision = reply_decision(asked, OUTCOME_ANSWERED, (int)found->status);
+    bool failed = found->status >= ERROR_STATUS;
+    struct decision decision = reply_decision(
+        asked, failed ? DECISION_GATEWAY_FAILED : DECISION_GATEWAY_ANSWERED, (int)found->status);
     char fields[RENDER_FIELDS_BYTES];
     struct passage passage = {.request_id = asked->request_id,
                               .wait_us = result->wait_us,
@@ -114,6 +118,7 @@ static void send_result(const struct reply_desk *desk, const struct asked *asked
                               .joined = result->joined == 1,
                               .stored = found->fresh_wall_us > 0};
 
+    decision.reason = failed ? reason_find(result->reason) : REASON_NONE;
     decision.wait_us = result->wait_us;
     decision.upstream_us = result->upstream_us;
     decision.attempt = result->attempt;
@@ -143,7 +148,7 @@ void reply_refuse(const struct reply_desk *desk, const struct asked *asked, enum
                   const struct message_rejected *rejected, const struct moment *moment)
 {
     struct problem problem = problem_of_reason(reason == REASON_NONE ? REASON_INTERNAL : reason);
-    struct decision decision = reply_decision(asked, OUTCOME_REFUSED, problem.status);
+    struct decision decision = reply_decision(asked, DECISION_GATEWAY_REFUSED, problem.status);
 
     if (fall_back(desk, asked, reason, moment))
         return;
@@ -160,7 +165,7 @@ void reply_refuse(const struct reply_desk *desk, const struct asked *asked, enum
 void reply_malformed(const struct reply_desk *desk, const struct asked *asked, const char *name)
 {
     struct problem problem = problem_of_status(400);
-    struct decision decision = reply_decision(asked, OUTCOME_MALFORMED, problem.status);
+    struct decision decision = reply_decision(asked, DECISION_GATEWAY_MALFORMED, problem.status);
 
     problem.reason = "bad_parameter";
     problem.title = "A parameter is malformed, or given twice";
@@ -171,7 +176,7 @@ void reply_malformed(const struct reply_desk *desk, const struct asked *asked, c
 void reply_as_provider(const struct reply_desk *desk, const struct asked *asked,
                        const struct lane_refusal *refusal)
 {
-    struct decision decision = reply_decision(asked, OUTCOME_MALFORMED, refusal->status);
+    struct decision decision = reply_decision(asked, DECISION_GATEWAY_MALFORMED, refusal->status);
     char fields[RENDER_FIELDS_BYTES];
     struct httpd_reply reply = {.status = refusal->status, .body = text_of(refusal->body)};
 

@@ -46,7 +46,7 @@ struct asked {
 struct bus_body *reply_record(const struct httpd_reply *reply, const char *state);
 
 /* A decision with what is known about its request. */
-struct decision reply_decision(const struct asked *asked, enum outcome outcome, int status);
+struct decision reply_decision(const struct asked *asked, enum decision_id outcome, int status);
 
 /* With what cache_find() has just found, and it is fresh. Ends the borrowing from the cache. */
 void reply_fresh(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,

@@ -1,15 +1,20 @@
 /* clients.c - see clients.h. */
-#define HASH_NONFATAL_OOM 1 /* uthash would exit(); with this a failed add leaves hh.tbl NULL */
 #include "scheduler/clients.h"
 
 #include <stdlib.h>
 
 struct client *clients_find(const struct clients *clients, uint64_t id)
 {
-    struct client *found;
+    const struct order_entry *entry = order_find(&clients->order, (struct order_key){.key = id});
 
-    HASH_FIND(hh, clients->table, &id, sizeof(id), found);
-    return found;
+    return entry ? entry->item : NULL;
+}
+
+struct client *clients_at(const struct clients *clients, unsigned place)
+{
+    const struct order_entry *entry = order_at(&clients->order, place);
+
+    return entry ? entry->item : NULL;
 }
 
 struct client *clients_take(struct clients *clients, uint64_t id)
@@ -21,21 +26,22 @@ struct client *clients_take(struct clients *clients, uint64_t id)
         return client;
     }
     client = calloc(1, sizeof(*client));
-    if (!client)
+    if (!client || order_reserve(&clients->order, order_count(&clients->order) + 1) < 0) {
+        free(client);
         return NULL;
+    }
     client->id = id;
     client->jobs = 1;
-    HASH_ADD(hh, clients->table, id, sizeof(client->id), client);
-    if (client->hh.tbl)
-        return client;
-    free(client);
-    return NULL;
+    order_insert(&clients->order, (struct order_key){.key = id}, client);
+    return client;
 }
 
 void clients_release(struct clients *clients, struct client *client)
 {
     if (--client->jobs > 0)
         return;
-    HASH_DEL(clients->table, client);
+    order_remove(&clients->order, (struct order_key){.key = client->id});
+    order_reserve(&clients->order, order_count(&clients->order));
+    order_reserve(&client->line, 0);
     free(client);
 }

@@ -14,22 +14,27 @@
 #define PAGE_BYTES  512                 /* around them */
 #define ID_BYTES    34                  /* of a request's name, with NUL */
 
-/* What was ordered, for people: "policy priority by loopback". */
-static void write_note(const struct message_control *control, char note[MESSAGE_NOTE_BYTES + 1])
+_Static_assert(DECISION_SCHEDULER_CONTROL_PURGE - DECISION_SCHEDULER_CONTROL_POLICY == CONTROL_ORDER_MAX,
+               "one decision for each order");
+
+/* What was ordered, and what came of it, for people: "policy priority by loopback", "trip 600 s by token:
+ * busy".
+ */
+static void write_note(const struct message_control *control, const char *outcome,
+                       char note[MESSAGE_NOTE_BYTES + 1])
 {
     const char *order = control_order_name(control->order);
     double seconds = (double)control->span_us / US_PER_SECOND;
-    size_t size = MESSAGE_NOTE_BYTES + 1;
+    char what[MESSAGE_LABEL_BYTES + 3] = "";
 
     if (control->order == CONTROL_POLICY)
-        snprintf(note, size, "%s %.*s by %.*s", order, TEXT_ARGS(control->name), TEXT_ARGS(control->who));
+        snprintf(what, sizeof(what), " %.*s", TEXT_ARGS(control->name));
     else if (control->order == CONTROL_RATE || control->order == CONTROL_TRIP)
-        snprintf(note, size, "%s %.6g s by %.*s", order, seconds, TEXT_ARGS(control->who));
+        snprintf(what, sizeof(what), " %.6g s", seconds);
     else if (control->order == CONTROL_REMOVE)
-        snprintf(note, size, "%s %016" PRIx64 "-%016" PRIx64 " by %.*s", order, control->gateway,
-                 control->submitted, TEXT_ARGS(control->who));
-    else
-        snprintf(note, size, "%s by %.*s", order, TEXT_ARGS(control->who));
+        snprintf(what, sizeof(what), " %016" PRIx64 "-%016" PRIx64, control->gateway, control->submitted);
+    snprintf(note, MESSAGE_NOTE_BYTES + 1, "%s%s by %.*s%s%s", order, what, TEXT_ARGS(control->who),
+             outcome ? ": " : "", outcome ? outcome : "");
 }
 
 /* The audit, and the answer. */
@@ -40,18 +45,18 @@ static void conclude(struct scheduler *scheduler, uint64_t gateway, const struct
     struct message message = {
         .type = MESSAGE_TYPE_control_result,
         .control_result = {.id = control->id, .outcome = text_of(outcome), .count = count}};
-    struct message_event event = {
-        .name = text_of(done ? "control" : "control_failed"), .request = control->request, .value = count};
+    enum decision_id decision = DECISION_SCHEDULER_CONTROL_FAILED;
     char note[MESSAGE_NOTE_BYTES + 1];
 
-    write_note(control, note);
-    event.note = text_of(note);
-    if (done)
+    if (done) {
         scheduler_count(scheduler, METRIC_SCHEDULER_CONTROLS);
-    log_info("control", log_text("request", control->request), log_text("who", control->who),
-             log_str("order", note), log_str("outcome", outcome), log_int("count", count),
-             log_hex("gateway", gateway));
-    event_emit(scheduler->events, &event);
+        decision = (enum decision_id)(DECISION_SCHEDULER_CONTROL_POLICY + (int)control->order);
+    }
+    write_note(control, done ? NULL : outcome, note);
+    scheduler_tell(scheduler, NULL, decision,
+                   &(struct audit_facts){.request = control->request,
+                                         .value = control->order == CONTROL_PURGE ? count : control->span_us,
+                                         .note = text_of(note)});
     gateways_send(scheduler, gateway, &message, NULL);
 }
 
@@ -60,8 +65,9 @@ static const char *obey_policy(struct scheduler *scheduler, struct text name)
     const struct queue_policy *policy = queue_policy_find(name);
 
     for (size_t i = 0; policy && i < LANES; i++) {
+        if (core_policy(scheduler->lanes[i].core, policy) < 0)
+            return "failed";
         scheduler->lanes[i].policy = policy;
-        core_policy(scheduler->lanes[i].core, policy);
     }
     return policy ? "done" : "unknown";
 }
@@ -145,6 +151,8 @@ void controls_order(struct scheduler *scheduler, uint64_t gateway, const struct 
         outcome = pass_on(scheduler, gateway, control, now_us);
         break;
     }
+    for (size_t i = 0; i < LANES; i++)
+        scheduler_save(scheduler, &scheduler->lanes[i], false, now_us);
     if (!outcome)
         return;
     scheduler_pump_soon(scheduler);

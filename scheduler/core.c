@@ -6,9 +6,18 @@
 #include "scheduler/core_inside.h"
 
 /* Those that come for the first time are numbered behind all that are submitted again, which keep the order
- * in which they first came: the time, and below it a count, for times repeat. */
-#define SEQ_NEW      (UINT64_C(1) << 63)
-#define SEQ_TIE_BITS 12
+ * in which they first came: the time, and below it a count, for times repeat. The count never does: if so
+ * many were submitted again to one epoch, the next ones would be numbered as if they were new. */
+#define SEQ_NEW       (UINT64_C(1) << 63)
+#define SEQ_TIE_BITS  20
+#define SEQ_TIES      (UINT64_C(1) << SEQ_TIE_BITS)
+#define SEQ_TIME_BITS (63 - SEQ_TIE_BITS)
+
+static void on_lifted(void *arg, const struct job *job, int64_t now_us)
+{
+    core_note(arg, DECISION_SCHEDULER_LIFTED,
+              &(struct core_about){.job = job, .value = now_us - job->arrival_us});
+}
 
 struct core *core_new(const struct core_config *config, int64_t now_us)
 {
@@ -22,10 +31,17 @@ struct core *core_new(const struct core_config *config, int64_t now_us)
     queue_init(&core->queue, &(struct queue_config){.policy = config->policy,
                                                     .max = config->queue_max,
                                                     .client_max = config->client_max,
-                                                    .starvation_us = config->starvation_us});
-    roster_init(&core->roster);
+                                                    .starvation_us = config->starvation_us,
+                                                    .lifted = on_lifted,
+                                                    .arg = core});
+    if (roster_init(&core->roster, config->waiters_max, FLIGHT_MAX) < 0) {
+        free(core);
+        return NULL;
+    }
+    core->born_us = now_us;
     core->last_attempt = config->attempt_base;
     core->progress_us = now_us;
+    core->hold_since_us = now_us;
     core->known_us = INT64_MIN;
     return core;
 }
@@ -52,8 +68,8 @@ bool core_memory_equal(const struct core_memory *a, const struct core_memory *b)
 
     return a->policy == b->policy && a->window_us == b->window_us && a->paused == b->paused &&
            x->held == y->held && x->unanswered == y->unanswered && x->bound_us == y->bound_us &&
-           x->hold_us == y->hold_us && x->doubt_ppm == y->doubt_ppm && p->count == q->count &&
-           p->least_us == q->least_us && p->tenth_least_us == q->tenth_least_us &&
+           x->extra_us == y->extra_us && x->hold_us == y->hold_us && x->doubt_ppm == y->doubt_ppm &&
+           p->count == q->count && p->least_us == q->least_us && p->tenth_least_us == q->tenth_least_us &&
            p->tenth_most_us == q->tenth_most_us && p->most_us == q->most_us;
 }
 
@@ -61,6 +77,7 @@ void core_restore(struct core *core, const struct core_memory *memory, int64_t k
 {
     limiter_restore(&core->limiter, &memory->limiter);
     core->paused = memory->paused;
+    core->held = core->limiter.hold_us > core->hold_since_us;
     core->known_us = known_us;
     core->unknown = memory->limiter.unanswered;
     core->unknown_at_us = memory->limiter.bound_us;
@@ -74,31 +91,25 @@ static void release_job(struct core *core, struct job *job)
     job_free(job);
 }
 
-static void release_waiter(const struct core *core, struct waiter *waiter)
-{
-    if (core->config.free_mine)
-        core->config.free_mine(waiter->mine);
-    waiter_free(waiter);
-}
-
 void core_retire(struct core *core, struct job *job)
 {
     struct waiter *waiter;
 
     while ((waiter = job_shift(job)))
-        release_waiter(core, waiter);
+        waiter_free(waiter);
     release_job(core, job);
 }
 
 void core_free(struct core *core)
 {
     struct waiter *waiter, *next_waiter;
+    struct queue_place place;
     struct job *job;
 
     if (!core)
         return;
     roster_done(&core->roster); /* jobs stay reachable through the queue and the flights */
-    while ((job = queue_pop(&core->queue)))
+    while ((job = queue_pop(&core->queue, &place)))
         core_retire(core, job);
     for (unsigned i = 0; i < core->flights.count; i++) {
         if (core->flights.table[i].job)
@@ -106,7 +117,7 @@ void core_free(struct core *core)
     }
     DL_FOREACH_SAFE(core->dismissed, waiter, next_waiter)
     {
-        release_waiter(core, waiter);
+        waiter_free(waiter);
     }
     free(core);
 }
@@ -116,7 +127,7 @@ void core_free(struct core *core)
 static void abandon(struct core *core, struct job *job)
 {
     if (job->state == JOB_IN_FLIGHT) {
-        flight_find(&core->flights, job->attempt)->recalled = true;
+        flight_recall(flight_of(&core->flights, job), REASON_CANCELLED);
         return;
     }
     queue_remove(&core->queue, job);
@@ -131,7 +142,7 @@ static void leave(struct core *core, struct waiter *waiter)
 
     roster_remove_waiter(&core->roster, waiter);
     job_drop(job, waiter);
-    if (job->waiter_count == 0)
+    if (!job->waiters)
         abandon(core, job);
     else if (job->state == JOB_QUEUED)
         queue_update(&core->queue, job);
@@ -166,58 +177,57 @@ struct waiter *core_cancel(struct core *core, struct waiter_id id)
     return waiter;
 }
 
+/* Every waiter shares a job that is in flight or queued. */
 void core_gateway_lost(struct core *core, uint64_t gateway)
 {
-    struct waiter *waiter, *next;
+    const struct core_leaving who = {.gateway = gateway, .until_us = CORE_NEVER, .reason = REASON_CANCELLED};
 
-    for (waiter = core->roster.waiters; waiter; waiter = next) {
-        next = waiter->hh.next;
-        if (waiter->id.gateway == gateway)
-            core_dismiss(core, waiter, REASON_CANCELLED, 0);
+    for (unsigned i = 0; i < core->flights.count; i++) {
+        if (core->flights.table[i].job)
+            core_dismiss_of(core, core->flights.table[i].job, &who);
     }
+    core_sweep(core, &who, 0);
 }
 
-void core_sweep(struct core *core, int64_t until_us, int64_t step_us, enum reason reason,
-                int64_t retry_after_us)
+void core_sweep(struct core *core, const struct core_leaving *who, int64_t step_us)
 {
     unsigned place = 0;
     struct job *job;
 
     while ((job = queue_at(&core->queue, place))) {
-        int64_t slot_us = until_us + (int64_t)(place / core->config.limiter.burst) * step_us;
+        struct core_leaving here = *who;
 
-        core_dismiss_of(core, job, slot_us, reason, retry_after_us);
+        here.until_us += (int64_t)(place / core->config.limiter.burst) * step_us;
+        core_dismiss_of(core, job, &here);
         if (queue_at(&core->queue, place) == job)
             place++; /* else it has gone, or fallen back with its most urgent waiter's leaving */
     }
 }
 
-bool core_dismiss_of(struct core *core, struct job *job, int64_t until_us, enum reason reason,
-                     int64_t retry_after_us)
+bool core_dismiss_of(struct core *core, struct job *job, const struct core_leaving *who)
 {
-    uint32_t left = job->waiter_count;
     struct waiter *waiter, *next;
+    bool stays = false;
 
     DL_FOREACH_SAFE(job->waiters, waiter, next)
     {
-        bool due = waiter->deadline_us <= until_us;
-
-        left -= due;
-        if (due)
-            core_dismiss(core, waiter, reason, retry_after_us); /* with the last one the job is gone */
-        if (left == 0)
-            return false;
+        if (waiter->deadline_us <= who->until_us && (!who->gateway || waiter->id.gateway == who->gateway))
+            core_dismiss(core, waiter, who->reason, who->retry_after_us); /* the job may go with the last */
+        else
+            stays = true;
     }
-    return true;
+    return stays;
 }
 
 static uint64_t next_seq(struct core *core, const struct core_request *request)
 {
-    uint64_t count = core->submitted++;
+    int64_t half_us = INT64_C(1) << (SEQ_TIME_BITS - 1), age_us = request->arrival_us - core->born_us;
 
-    if (!request->again)
-        return SEQ_NEW | count;
-    return (uint64_t)request->arrival_us << SEQ_TIE_BITS | (count & ((1U << SEQ_TIE_BITS) - 1));
+    if (!request->again || core->resubmitted == SEQ_TIES)
+        return SEQ_NEW | core->submitted++;
+    age_us = age_us < -half_us ? -half_us : age_us;
+    age_us = age_us >= half_us ? half_us - 1 : age_us;
+    return (uint64_t)(age_us + half_us) << SEQ_TIE_BITS | core->resubmitted++;
 }
 
 static bool refuse(struct core_verdict *verdict, enum reason reason, int64_t retry_after_us)
@@ -238,40 +248,42 @@ static bool refuse_late(const struct core *core, const struct core_request *requ
 
     if (request->again || missing_us <= 0)
         return false;
+    /* Where nothing is under way somebody has to try: if all were refused because some answers were slow,
+     * nobody would ever learn that the provider has become quick again. */
+    if (ahead == 0 && core->flights.count == 0 && core_hope_us(core, now_us) < request->deadline_us - now_us)
+        return false;
     if (hold_us < request->deadline_us)
         return refuse(verdict, REASON_DEADLINE_UNMEETABLE, missing_us);
     return refuse(verdict, REASON_HOLD, hold_us - now_us > missing_us ? hold_us - now_us : missing_us);
 }
 
-static struct waiter *waiter_new(const struct core_request *request)
+/* NULL when there is no room or no memory. */
+static struct waiter *let_in(struct core *core, const struct core_request *request)
 {
-    struct waiter *waiter = calloc(1, sizeof(*waiter));
+    struct waiter *waiter = waiter_new(request->id, request->mine);
 
     if (!waiter)
         return NULL;
-    waiter->id = request->id;
     waiter->arrival_us = request->arrival_us;
     waiter->deadline_us = request->deadline_us;
     waiter->priority = request->priority;
-    waiter->mine = request->mine;
-    return waiter;
+    if (roster_add_waiter(&core->roster, waiter) == 0)
+        return waiter;
+    waiter_free(waiter);
+    return NULL;
 }
 
 static bool join(struct core *core, struct job *job, const struct core_request *request, uint64_t seq)
 {
-    struct waiter *waiter = waiter_new(request);
+    struct waiter *waiter = let_in(core, request);
 
     if (!waiter)
         return false;
     waiter->joined = true;
-    if (roster_add_waiter(&core->roster, waiter) < 0) {
-        waiter_free(waiter);
-        return false;
-    }
     job_add(job, waiter);
     if (job->state != JOB_QUEUED)
         return true;
-    if (seq < job->place.seq) /* an older request, submitted again, takes the group to its place */
+    if (seq < job->seq) /* an older request, submitted again, takes the group to its place */
         queue_reorder(&core->queue, job, seq);
     queue_update(&core->queue, job);
     return true;
@@ -298,25 +310,21 @@ static void submit_join(struct core *core, struct job *job, const struct core_re
 static struct job *enter(struct core *core, const struct core_request *request)
 {
     struct job *job = job_new(request->key, next_seq(core, request));
-    struct waiter *waiter = waiter_new(request);
+    struct waiter *waiter = job ? let_in(core, request) : NULL;
+    bool listed = waiter && roster_add_job(&core->roster, job) == 0;
 
-    if (!job || !waiter || roster_add_waiter(&core->roster, waiter) < 0) {
-        job_free(job);
-        waiter_free(waiter);
-        return NULL;
+    if (listed) {
+        job_add(job, waiter);
+        job->payload = request->payload;
+        if (queue_push(&core->queue, job, request->client) == 0) {
+            if (queue_count(&core->queue) > core->queued_max)
+                core->queued_max = queue_count(&core->queue);
+            return job;
+        }
+        roster_remove_job(&core->roster, job);
     }
-    if (roster_add_job(&core->roster, job) < 0) {
+    if (waiter)
         roster_remove_waiter(&core->roster, waiter);
-        job_free(job);
-        waiter_free(waiter);
-        return NULL;
-    }
-    job->payload = request->payload;
-    job_add(job, waiter);
-    if (queue_push(&core->queue, job, request->client) == 0)
-        return job;
-    roster_remove_waiter(&core->roster, waiter);
-    roster_remove_job(&core->roster, job);
     waiter_free(waiter);
     job_free(job);
     return NULL;
@@ -364,8 +372,10 @@ static void submit_new(struct core *core, const struct core_request *request, in
     if (!refuse_late(core, request, verdict->position - 1, now_us, verdict)) {
         verdict->answer = CORE_QUEUED;
         if (victim)
-            core_dismiss_of(core, victim, CORE_NEVER, REASON_DISPLACED,
-                            core_slot_us(core, 0, now_us) - now_us);
+            core_dismiss_of(core, victim,
+                            &(struct core_leaving){.until_us = CORE_NEVER,
+                                                   .reason = REASON_DISPLACED,
+                                                   .retry_after_us = core_slot_us(core, 0, now_us) - now_us});
         return;
     }
     job->payload = NULL; /* it is not taken */
@@ -429,11 +439,13 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
 
     *view = (struct core_view){
         .queued = queue_count(&core->queue),
+        .queued_max = core->queued_max,
         .waiters = roster_waiter_count(&core->roster),
         .in_flight = core->flights.count,
         .fetcher_ready = core->fetcher_ready,
         .d_us = limiter_d_us(&core->limiter),
         .g_us = g_us == LIMITER_NEVER ? 0 : g_us,
+        .doubt_ppm = core->limiter.doubt_ppm,
         .hold_us = hold_us > now_us ? hold_us - now_us : 0,
         .next_us = limiter_forecast_us(&core->limiter, now_us, 0) - now_us,
         .stuck_us = stuck_us > 0 ? stuck_us : 0,

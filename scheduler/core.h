@@ -10,6 +10,7 @@
 #include "common/message.h"
 #include "scheduler/flight.h"
 #include "scheduler/limiter.h"
+#include "scheduler/notes.h"
 #include "scheduler/queue.h"
 
 #define CORE_NEVER INT64_MAX
@@ -29,7 +30,6 @@ struct core_config {
     int64_t give_up_us;                  /* after which a send of another epoch counts as ended */
     uint64_t attempt_base;               /* attempts are numbered from here; differs from epoch to epoch */
     void (*free_payload)(void *payload); /* may be NULL */
-    void (*free_mine)(void *mine);       /* only used by core_free(); may be NULL */
 };
 
 struct core_request {
@@ -39,15 +39,15 @@ struct core_request {
     uint8_t priority;
     bool again; /* submitted before, to another epoch: keeps its age, goes ahead, no bound of the queue */
     int64_t arrival_us, deadline_us;
-    void *mine;    /* yours, of this request */
-    void *payload; /* yours, of the upstream call */
+    struct text mine; /* yours, of this request: it is copied, waiter->mine */
+    void *payload;    /* yours, of the upstream call */
 };
 
 enum core_answer {
-    CORE_QUEUED,  /* took mine and payload */
-    CORE_JOINED,  /* took mine: shares a call that is queued or in flight */
-    CORE_KNOWN,   /* took nothing: this id waits already */
-    CORE_REFUSED, /* took nothing; reason and retry_after_us say why and until when */
+    CORE_QUEUED,  /* took the payload */
+    CORE_JOINED,  /* shares a call that is queued or in flight */
+    CORE_KNOWN,   /* this id waits already */
+    CORE_REFUSED, /* reason and retry_after_us say why and until when */
 };
 
 struct core_verdict {
@@ -82,8 +82,10 @@ enum core_breaker { CORE_BREAKER_CLOSED, CORE_BREAKER_OPEN, CORE_BREAKER_HALF_OP
 
 struct core_view {
     unsigned queued, waiters, in_flight;
+    unsigned queued_max; /* the most that have ever been */
     bool fetcher_ready;
     int64_t d_us, g_us;  /* g_us 0 while unknown */
+    int64_t doubt_ppm;   /* after unexpected rejections */
     int64_t hold_us;     /* lasts so much longer */
     int64_t next_us;     /* time until a send is allowed, as forecast */
     int64_t stuck_us;    /* work waits and could be sent, but nothing has moved for so long */
@@ -156,8 +158,8 @@ void core_fetcher_lost(struct core *core, int64_t now_us);
  * time. */
 void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, int64_t now_us);
 /* The provider asks to wait. Those who cannot, in the order that follows, are dismissed; grants that are not
- * sent yet are recalled. */
-void core_hold(struct core *core, int64_t until_us, int64_t now_us);
+ * sent yet are recalled. True when it lasts longer than any hold before it. */
+bool core_hold(struct core *core, int64_t until_us, int64_t now_us);
 
 /* Whether an outcome's hold_us is a hold. On a success it describes the provider's window, which the limiter
  * keeps anyway, unless it lies clearly beyond that. */
@@ -168,7 +170,8 @@ void core_stop(struct core *core);
 /* What an operator may order (core_control.c). */
 /* Paused: no more grants, and those that are not sent yet are recalled; arrivals wait. */
 void core_pause(struct core *core, bool paused, int64_t now_us);
-void core_policy(struct core *core, const struct queue_policy *policy); /* nobody loses its place in line */
+/* Nobody loses its place in line. 0, or -ENOMEM: then the policy is what it was. */
+int core_policy(struct core *core, const struct queue_policy *policy);
 /* Another T: what is sent already keeps the longer one of the two. */
 void core_rate(struct core *core, int64_t window_us, int64_t now_us);
 /* Dismisses that one, queued or in flight: core_expire() gives it. False when it is not here (any more). */
@@ -180,6 +183,14 @@ int core_list(const struct core *core, const struct waiter_id *after, int64_t no
 
 /* Where that one stands: position 0 is in flight. False when it is not here (any more). */
 bool core_place(struct core *core, struct waiter_id id, int64_t now_us, struct core_entry *entry);
+
+/* What the core has decided by itself in the calls before, oldest first; false when there is no more. Ask
+ * after each call that changes something, to tell it in order. */
+bool core_noted(struct core *core, struct note *note);
+/* A kind of which some notes found no room, and how many; DECISION_COUNT when there is none (left). */
+enum decision_id core_missed(struct core *core, uint64_t *count);
+/* The waiter of that id, or one that core_expire() has still to give; NULL when it is not here (any more). */
+const struct waiter *core_find(const struct core *core, struct waiter_id id);
 
 /* When to call core_next() and core_expire() again; CORE_NEVER: after the next input. */
 int64_t core_next_wakeup(const struct core *core, int64_t now_us);

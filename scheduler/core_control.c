@@ -9,13 +9,12 @@ void core_pause(struct core *core, bool paused, int64_t now_us)
     core->work_waited = false; /* the gap is no property of the schedule */
     core->progress_us = now_us;
     if (paused)
-        core_recall_unsent(core);
+        core_recall_unsent(core, REASON_NONE);
 }
 
-void core_policy(struct core *core, const struct queue_policy *policy)
+int core_policy(struct core *core, const struct queue_policy *policy)
 {
-    core->config.policy = policy;
-    queue_switch(&core->queue, policy);
+    return queue_switch(&core->queue, policy);
 }
 
 void core_rate(struct core *core, int64_t window_us, int64_t now_us)
@@ -28,7 +27,7 @@ void core_rate(struct core *core, int64_t window_us, int64_t now_us)
     core->work_waited = false;
     core->progress_us = now_us;
     if (longer)
-        core_recall_unsent(core); /* their times were reckoned with the shorter window */
+        core_recall_unsent(core, REASON_NONE); /* their times were reckoned with the shorter window */
 }
 
 bool core_remove(struct core *core, struct waiter_id id)

@@ -53,20 +53,19 @@ static void measure_interval(struct core *core, int64_t earliest_us)
     core->work_waited = queue_count(&core->queue) > 0;
 }
 
-static void launch(struct core *core, struct job *job, int64_t earliest_us, int64_t now_us,
-                   struct core_grant *grant)
+static void launch(struct core *core, int64_t earliest_us, int64_t now_us, struct core_grant *grant)
 {
     struct flight *flight = flight_add(&core->flights, ++core->last_attempt);
     int granted = limiter_grant(&core->limiter, core->last_attempt, now_us);
+    struct job *job;
 
     assert(flight && granted == 0); /* dispatch_open() has looked */
     (void)granted;
+    job = queue_pop(&core->queue, &flight->place);
     flight->job = job;
     flight->earliest_us = earliest_us;
     flight->latest_us = earliest_us + core->config.lease_us;
     job->state = JOB_IN_FLIGHT;
-    job->attempt = flight->attempt;
-    job->attempts++;
     job->granted_us = now_us;
     core->progress_us = now_us;
     measure_interval(core, earliest_us);
@@ -76,22 +75,41 @@ static void launch(struct core *core, struct job *job, int64_t earliest_us, int6
                                  .job = job};
 }
 
-/* Sends of an earlier epoch whose end nobody has reported. */
+/* A send of an earlier epoch counts as arriving now. */
+static void end_foreign(struct core *core, struct flight *flight, int64_t now_us)
+{
+    limiter_given_up(&core->limiter, flight->attempt, now_us);
+    core_note(core, DECISION_SCHEDULER_GIVEN_UP,
+              &(struct core_about){.value = flight->sent_us > 0 ? now_us - flight->sent_us : 0});
+    flight_remove(&core->flights, flight);
+}
+
+/* Those whose end nobody has reported. */
 static void give_up_foreign(struct core *core, int64_t now_us)
 {
     for (unsigned i = core->flights.count; i > 0; i--) {
         struct flight *flight = &core->flights.table[i - 1];
 
-        if (flight->job || flight->latest_us > now_us)
-            continue;
-        limiter_given_up(&core->limiter, flight->attempt, now_us);
-        flight_remove(&core->flights, flight);
+        if (!flight->job && flight->latest_us <= now_us)
+            end_foreign(core, flight, now_us);
     }
+}
+
+static void end_hold(struct core *core, int64_t now_us)
+{
+    if (!core->held || core->limiter.hold_us > now_us)
+        return;
+    core->held = false;
+    core_note(core, DECISION_SCHEDULER_HOLD_OVER,
+              &(struct core_about){.value = now_us - core->hold_since_us});
 }
 
 bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
 {
+    struct core_leaving dead = {.reason = REASON_DEADLINE_PASSED};
+
     give_up_foreign(core, now_us);
+    end_hold(core, now_us);
     queue_lift(&core->queue, now_us);
     while (dispatch_open(core)) {
         int64_t earliest_us = allowed_us(core, now_us);
@@ -101,11 +119,10 @@ bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
             return false;
         /* No slot for the dead: those whose deadline comes before their slot leave, and the next one has it.
          */
-        if (!core_dismiss_of(core, job, earliest_us, REASON_DEADLINE_PASSED, 0) ||
-            queue_peek(&core->queue) != job)
+        dead.until_us = earliest_us;
+        if (!core_dismiss_of(core, job, &dead) || queue_peek(&core->queue) != job)
             continue;
-        queue_pop(&core->queue);
-        launch(core, job, earliest_us, now_us, grant);
+        launch(core, earliest_us, now_us, grant);
         return true;
     }
     return false;
@@ -123,16 +140,18 @@ int64_t core_sent(struct core *core, uint64_t attempt, int64_t sent_us)
 }
 
 /* The job waits again, at its old place: seq and priority are what they were. */
-static struct job *requeue(struct core *core, struct job *job)
+static struct job *requeue(struct core *core, struct job *job, const struct flight *flight,
+                           enum reason reason)
 {
-    job->attempt = 0;
-    if (job->waiter_count == 0) {
+    if (!job->waiters) {
         job->state = JOB_FINISHED;
         roster_remove_job(&core->roster, job);
         return job;
     }
     job->state = JOB_QUEUED;
-    queue_return(&core->queue, job);
+    queue_return(&core->queue, job, &flight->place);
+    core_note(core, DECISION_SCHEDULER_REQUEUED,
+              &(struct core_about){.job = job, .attempt = flight->attempt, .reason = reason});
     return NULL;
 }
 
@@ -154,10 +173,44 @@ bool core_outcome_holds(const struct core *core, const struct core_outcome *outc
     return outcome->hold_us > 0;
 }
 
+/* Whether what the limiter believes has been shaken, or is as it was before all shakes. */
+static void note_doubt(struct core *core, uint64_t attempt, uint64_t unexpected_before, int64_t doubt_before)
+{
+    const struct limiter *limiter = &core->limiter;
+    struct core_about about = {.value = limiter_d_us(limiter)};
+
+    if (limiter->unexpected_total > unexpected_before) {
+        about.attempt = attempt;
+        core_note(core, DECISION_SCHEDULER_DOUBTED, &about);
+    } else if (doubt_before > 0 && limiter->doubt_ppm == 0) {
+        core_note(core, DECISION_SCHEDULER_DOUBT_OVER, &about);
+    }
+}
+
+static void give_up(struct core *core, uint64_t attempt, int64_t sent_us, int64_t now_us)
+{
+    limiter_given_up(&core->limiter, attempt, now_us);
+    core_note(core, DECISION_SCHEDULER_GIVEN_UP,
+              &(struct core_about){.attempt = attempt, .value = sent_us > 0 ? now_us - sent_us : 0});
+}
+
+static void hold(struct core *core, uint64_t attempt, const struct core_outcome *outcome, int64_t now_us)
+{
+    struct core_about about = {.attempt = attempt,
+                               .reason = outcome->kind == FETCH_LIMITED ? REASON_HOLD : outcome->reason};
+
+    if (!core_hold(core, outcome->first_us + outcome->hold_us, now_us))
+        return;
+    about.value = core->limiter.hold_us - now_us;
+    core_note(core, DECISION_SCHEDULER_HOLD, &about);
+}
+
 /* What the outcome says about the permit. */
 static void settle(struct core *core, uint64_t attempt, const struct core_outcome *outcome, int64_t now_us)
 {
     struct limiter *limiter = &core->limiter;
+    uint64_t unexpected = limiter->unexpected_total;
+    int64_t doubt_ppm = limiter->doubt_ppm;
 
     switch (outcome->kind) {
     case FETCH_UNSENT:
@@ -171,14 +224,17 @@ static void settle(struct core *core, uint64_t attempt, const struct core_outcom
     case FETCH_ANSWERED:
     case FETCH_FAILED:
     default:
-        if (outcome->first_us > 0 && outcome->sent_us > 0)
-            limiter_answered(limiter, attempt, outcome->sent_us, outcome->first_us);
-        else
-            limiter_given_up(limiter, attempt, now_us);
+        if (outcome->first_us <= 0 || outcome->sent_us <= 0) {
+            give_up(core, attempt, outcome->sent_us, now_us);
+            break;
+        }
+        limiter_answered(limiter, attempt, outcome->sent_us, outcome->first_us);
+        core->learnt_us = now_us;
         break;
     }
+    note_doubt(core, attempt, unexpected, doubt_ppm);
     if (core_outcome_holds(core, outcome))
-        core_hold(core, outcome->first_us + outcome->hold_us, now_us);
+        hold(core, attempt, outcome, now_us);
 }
 
 /* An attempt of an earlier epoch has ended: which one is not known, and does not matter. */
@@ -189,8 +245,7 @@ static void settle_foreign(struct core *core, int64_t now_us)
 
         if (flight->job)
             continue;
-        limiter_given_up(&core->limiter, flight->attempt, now_us);
-        flight_remove(&core->flights, flight);
+        end_foreign(core, flight, now_us);
         return;
     }
 }
@@ -199,19 +254,24 @@ struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_
                          int64_t now_us)
 {
     struct flight *flight = flight_find(&core->flights, attempt);
+    struct flight ended;
     struct job *job;
     bool again;
 
     if (!flight || !flight->job) {
         settle_foreign(core, now_us);
+        if (core_outcome_holds(core, outcome)) /* it is for whoever asks, not only for that attempt */
+            core_hold(core, outcome->first_us + outcome->hold_us, now_us);
         return NULL;
     }
     job = flight->job;
+    ended = *flight;
     flight_remove(&core->flights, flight);
     core->progress_us = now_us;
     again =
         outcome->kind == FETCH_LIMITED || (outcome->kind == FETCH_UNSENT && outcome->reason == REASON_NONE);
-    job = again ? requeue(core, job) : finish(core, job);
+    job = again ? requeue(core, job, &ended, outcome->kind == FETCH_LIMITED ? REASON_HOLD : REASON_NONE)
+                : finish(core, job);
     settle(core, attempt, outcome,
            now_us); /* after the requeue: a hold dismisses who cannot wait for its end */
     return job;
@@ -225,6 +285,8 @@ uint64_t core_recall(struct core *core)
         if (!flight->recalled || flight->aborted)
             continue;
         flight->aborted = true;
+        core_note(core, DECISION_SCHEDULER_RECALLED,
+                  &(struct core_about){.attempt = flight->attempt, .reason = flight->recall_reason});
         return flight->attempt;
     }
     return 0;
@@ -239,11 +301,10 @@ void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_u
     for (unsigned i = 0; i < in_flight; i++) {
         struct flight *flight = flight_add(&core->flights, ++core->last_attempt);
 
-        if (!flight || limiter_grant(&core->limiter, flight->attempt, now_us) < 0)
+        if (!flight || limiter_add_sent(&core->limiter, flight->attempt, last_sent_us, now_us) < 0)
             return; /* more than can be told apart: those that are counted hold everything up */
         flight->sent_us = last_sent_us;
         flight->latest_us = now_us + core->config.give_up_us;
-        limiter_sent(&core->limiter, flight->attempt, last_sent_us);
     }
 }
 
@@ -259,9 +320,11 @@ void core_fetcher_past(struct core *core, int64_t last_sent_us, int64_t last_end
     if (last_ended_us > core->known_us && last_ended_us > 0)
         limiter_add_past(&core->limiter, burst, last_ended_us, now_us);
     /* Nobody is left who could tell. It was sent before its sender died. */
-    if (last_sent_us == 0 && core->unknown > 0)
-        limiter_add_past(&core->limiter, core->unknown < burst ? core->unknown : burst,
-                         (last_us < now_us ? last_us : now_us) + limiter_journey_us(&core->limiter), now_us);
+    if (last_sent_us > 0 || core->unknown == 0)
+        return;
+    limiter_add_past(&core->limiter, core->unknown < burst ? core->unknown : burst,
+                     (last_us < now_us ? last_us : now_us) + limiter_journey_us(&core->limiter), now_us);
+    core_note(core, DECISION_SCHEDULER_GIVEN_UP, &(struct core_about){.value = now_us - core->unknown_at_us});
 }
 
 void core_fetcher_lost(struct core *core, int64_t now_us)
@@ -272,11 +335,15 @@ void core_fetcher_lost(struct core *core, int64_t now_us)
         /* What has not been reported as sent may have been, or, were it stopped rather than dead, still be
          * until its lease ends. */
         int64_t last_us = flight->sent_us > 0 ? flight->sent_us : flight->latest_us;
+        int64_t ahead_us = last_us + limiter_journey_us(&core->limiter) - now_us;
+        struct flight lost = *flight;
         struct job *job = flight->job;
 
-        limiter_lost(&core->limiter, flight->attempt, last_us, now_us);
+        limiter_lost(&core->limiter, lost.attempt, last_us, now_us);
+        core_note(core, DECISION_SCHEDULER_LOST,
+                  &(struct core_about){.job = job, .attempt = job ? lost.attempt : 0, .value = ahead_us});
         flight_remove(&core->flights, flight);
-        job = job ? requeue(core, job) : NULL;
+        job = job ? requeue(core, job, &lost, REASON_NONE) : NULL;
         if (job)
             core_retire(core, job);
     }
@@ -288,21 +355,33 @@ void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, 
     core->breaker_until_us = state == CORE_BREAKER_OPEN ? until_us : 0;
     core->progress_us = now_us;
     if (state == CORE_BREAKER_OPEN && until_us > now_us)
-        core_sweep(core, CORE_NEVER, 0, REASON_BREAKER_OPEN, until_us - now_us);
+        core_sweep(core,
+                   &(struct core_leaving){.until_us = CORE_NEVER,
+                                          .reason = REASON_BREAKER_OPEN,
+                                          .retry_after_us = until_us - now_us},
+                   0);
 }
 
-void core_hold(struct core *core, int64_t until_us, int64_t now_us)
+bool core_hold(struct core *core, int64_t until_us, int64_t now_us)
 {
     unsigned burst = core->config.limiter.burst;
+    int64_t before_us = core->limiter.hold_us;
 
     limiter_hold(&core->limiter, until_us, now_us);
     if (core->limiter.hold_us <= now_us)
-        return;
-    core_recall_unsent(core);
+        return false;
+    if (!core->held)
+        core->hold_since_us = now_us;
+    core->held = true;
+    core_recall_unsent(core, REASON_HOLD);
     /* After it they are served in order: who would have to wait too long even then need not wait for its end.
      */
-    core_sweep(core, core->limiter.hold_us, burst * core_interval_us(core) - core_slip_us(core, burst),
-               REASON_HOLD, core->limiter.hold_us - now_us);
+    core_sweep(core,
+               &(struct core_leaving){.until_us = core->limiter.hold_us,
+                                      .reason = REASON_HOLD,
+                                      .retry_after_us = core->limiter.hold_us - now_us},
+               burst * core_interval_us(core) - core_slip_us(core, burst));
+    return core->limiter.hold_us > before_us;
 }
 
 void core_stop(struct core *core)
@@ -310,13 +389,13 @@ void core_stop(struct core *core)
     core->stopped = true;
 }
 
-void core_recall_unsent(struct core *core)
+void core_recall_unsent(struct core *core, enum reason reason)
 {
     for (unsigned i = 0; i < core->flights.count; i++) {
         struct flight *flight = &core->flights.table[i];
 
         if (flight->job && flight->sent_us == 0)
-            flight->recalled = true;
+            flight_recall(flight, reason);
     }
 }
 
@@ -334,6 +413,8 @@ int64_t core_next_wakeup(const struct core *core, int64_t now_us)
         return now_us;
     if (first)
         wakeup_us = first->deadline_us;
+    if (core->held)
+        wakeup_us = earlier(wakeup_us, core->limiter.hold_us);
     if (dispatch_open(core)) {
         next_us = allowed_us(core, now_us);
         if (next_us != LIMITER_NEVER)

@@ -3,7 +3,10 @@
  */
 #include "scheduler/core_inside.h"
 
-#define PRIOR_SLOTS   4  /* what follows from the round trips counts as much as so many measured slots */
+#define PRIOR_SLOTS 4 /* what follows from the round trips counts as much as so many measured slots */
+#define HOPE_AGAIN_US                                                                                        \
+    10000000             /* after so long without an answer the provider may have become any quicker         \
+                          */
 #define SLIP_FRACTION 32 /* a schedule may slip by such a part before a request that was let in is late */
 
 int64_t core_interval_us(const struct core *core)
@@ -45,9 +48,18 @@ int64_t core_eta_of(struct core *core, const struct job *job, int64_t now_us)
 
     if (job->state == JOB_QUEUED)
         return core_eta_us(core, queue_position(&core->queue, job), now_us);
-    flight = flight_find(&core->flights, job->attempt);
+    flight = flight_of(&core->flights, job);
     eta_us = (flight->sent_us > 0 ? flight->sent_us : flight->earliest_us) + service_us(core) - now_us;
     return eta_us > 0 ? eta_us : -eta_us; /* what is late is likely to take as long again */
+}
+
+int64_t core_hope_us(const struct core *core, int64_t now_us)
+{
+    int64_t least_us = roundtrip_shortest_us(&core->limiter.roundtrip);
+
+    if (now_us - core->learnt_us > HOPE_AGAIN_US)
+        least_us = 0;
+    return core_slot_us(core, 0, now_us) - now_us + least_us;
 }
 
 int64_t core_slip_us(const struct core *core, unsigned ahead)

@@ -1,4 +1,4 @@
-/* core_inside.h - what core.c and core_dispatch.c share. For them alone. */
+/* core_inside.h - what the files of the core share. For them alone. */
 #ifndef SLUICE_CORE_INSIDE_H
 #define SLUICE_CORE_INSIDE_H
 
@@ -12,7 +12,10 @@ struct core {
     struct roster roster;
     struct flights flights;
     struct waiter *dismissed; /* utlist: left, and not yet given by core_expire() */
-    uint64_t submitted;       /* for seqs */
+    struct notes notes;
+    unsigned queued_max;
+    uint64_t submitted, resubmitted; /* for seqs */
+    int64_t born_us;
     uint64_t last_attempt;
 
     bool past_told;        /* by a fetcher, of the epoch before */
@@ -21,6 +24,8 @@ struct core {
     int64_t unknown_at_us; /* sent not after that, or a little later where the connection took long */
 
     bool fetcher_ready, stopped, paused;
+    bool held;             /* a hold is on, and its end not noted yet */
+    int64_t hold_since_us; /* when it began, or this epoch */
     unsigned credits;
     enum core_breaker breaker_state;
     int64_t breaker_until_us;
@@ -32,19 +37,38 @@ struct core {
     unsigned slot_run;        /* slots in a row for which work waited */
     int64_t last_earliest_us; /* of the latest grant */
     bool work_waited;         /* ever since that grant */
+    int64_t learnt_us;        /* when the last answer came */
     int64_t progress_us;      /* when something last moved, or work came to an empty queue */
 };
 
 /* Takes the waiter out; core_expire() will give it. Its job goes with the last one. */
 void core_dismiss(struct core *core, struct waiter *waiter, enum reason reason, int64_t retry_after_us);
-/* Dismisses those of the job's waiters whose deadline is not after that time. False: the job is gone. */
-bool core_dismiss_of(struct core *core, struct job *job, int64_t until_us, enum reason reason,
-                     int64_t retry_after_us);
+/* Who is to leave, and what it is told. */
+struct core_leaving {
+    uint64_t gateway; /* those of this one; 0: of all */
+    int64_t until_us; /* whose deadline is not after that time */
+    enum reason reason;
+    int64_t retry_after_us;
+};
+
+/* Dismisses those of the job's waiters. False: nobody is left, and the job, unless it is in flight, is gone.
+ */
+bool core_dismiss_of(struct core *core, struct job *job, const struct core_leaving *who);
 /* The same for every job in the queue, that time being step_us later from burst to burst. */
-void core_sweep(struct core *core, int64_t until_us, int64_t step_us, enum reason reason,
-                int64_t retry_after_us);
+void core_sweep(struct core *core, const struct core_leaving *who, int64_t step_us);
 /* Grants that are not sent yet are to come back. */
-void core_recall_unsent(struct core *core);
+void core_recall_unsent(struct core *core, enum reason reason);
+
+/* What a decision is about; empty members are none. A value below 0 is noted as 0. */
+struct core_about {
+    const struct job *job; /* its first waiter is who the note names */
+    uint64_t attempt;
+    enum reason reason;
+    int64_t value;
+};
+
+/* core_notes.c */
+void core_note(struct core *core, enum decision_id decision, const struct core_about *about);
 
 /* core_eta.c */
 /* Expected between two slots while work waits: measured, and little by little rather that than computed. */
@@ -55,6 +79,8 @@ int64_t core_slot_us(const struct core *core, unsigned ahead, int64_t now_us);
 int64_t core_eta_us(const struct core *core, unsigned ahead, int64_t now_us);
 /* The same for a job that is queued or in flight. */
 int64_t core_eta_of(struct core *core, const struct job *job, int64_t now_us);
+/* The best that can be hoped for it, were it to be sent next and nothing else in flight. */
+int64_t core_hope_us(const struct core *core, int64_t now_us);
 /* By how much more its slot may be late without being out of the ordinary. */
 int64_t core_slip_us(const struct core *core, unsigned ahead);
 

@@ -4,17 +4,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define ROOM_AT_FIRST 64
-
-void deadlines_init(struct deadlines *deadlines)
+int deadlines_init(struct deadlines *deadlines, uint32_t limit)
 {
-    *deadlines = (struct deadlines){.heap = NULL};
+    *deadlines = (struct deadlines){.heap = calloc(limit + 1, sizeof(struct waiter *))};
+    return deadlines->heap ? 0 : -ENOMEM;
 }
 
 void deadlines_done(struct deadlines *deadlines)
 {
     free(deadlines->heap);
-    deadlines_init(deadlines);
+    *deadlines = (struct deadlines){.heap = NULL};
 }
 
 static void put(struct deadlines *deadlines, uint32_t place, struct waiter *waiter)
@@ -54,20 +53,10 @@ static void sink(struct deadlines *deadlines, uint32_t place, struct waiter *wai
     put(deadlines, place, waiter);
 }
 
-int deadlines_add(struct deadlines *deadlines, struct waiter *waiter)
+void deadlines_add(struct deadlines *deadlines, struct waiter *waiter)
 {
-    if (deadlines->count == deadlines->room) {
-        uint32_t room = deadlines->room ? 2 * deadlines->room : ROOM_AT_FIRST;
-        struct waiter **heap = realloc(deadlines->heap, room * sizeof(struct waiter *));
-
-        if (!heap)
-            return -ENOMEM;
-        deadlines->heap = heap;
-        deadlines->room = room;
-    }
     deadlines->count++;
     rise(deadlines, deadlines->count - 1, waiter);
-    return 0;
 }
 
 void deadlines_remove(struct deadlines *deadlines, struct waiter *waiter)

@@ -1,6 +1,4 @@
 /* fetchers.c - the link to the fetcher: permits go out, their ends come in. */
-#include <stdlib.h>
-
 #include "common/clock.h"
 #include "scheduler/scheduler_inside.h"
 
@@ -45,18 +43,32 @@ bool fetchers_hand_over(struct scheduler *scheduler, struct lane *lane, const st
 
     scheduler_count(scheduler, METRIC_SCHEDULER_GRANTED);
     histogram_add(&scheduler->metrics.histograms[HISTOGRAM_SCHEDULER_WAIT], wait_us);
-    scheduler_report(
-        scheduler, LOG_INFO, "granted",
-        &(struct decision){lane, message.fetch.request, grant->attempt, REASON_NONE, "wait_us", wait_us});
+    scheduler_tell(
+        scheduler, lane, DECISION_SCHEDULER_GRANTED,
+        &(struct audit_facts){.request = message.fetch.request, .attempt = grant->attempt, .value = wait_us});
     return fetchers_send(scheduler, &message, job->payload);
+}
+
+static void serve(struct scheduler *scheduler, const struct lane *lane, const struct waiter *waiter,
+                  struct message *result, struct bus_body *body)
+{
+    scheduler_tell(scheduler, lane, DECISION_SCHEDULER_SERVED,
+                   &(struct audit_facts){.request = ticket_text(waiter->mine),
+                                         .attempt = result->result.attempt,
+                                         .value = result->result.wait_us});
+    gateways_send(scheduler, waiter->id.gateway, result, body);
 }
 
 /* An answer for each who waits, or the reason why there is none. */
 static void finish(struct scheduler *scheduler, const struct lane *lane, struct job *job,
                    const struct message_fetched *fetched, struct bus_body *body, int64_t now_us)
 {
-    enum reason reason = reason_find(fetched->reason);
-    bool refused = fetched->outcome == FETCH_REFUSED;
+    bool refused = fetched->outcome == FETCH_REFUSED && lane->breaker_retry_at_us > now_us;
+    struct rejection rejection = {.decision = DECISION_SCHEDULER_UNANSWERED,
+                                  .reason = fetched->outcome == FETCH_REFUSED ? REASON_BREAKER_OPEN
+                                                                              : reason_find(fetched->reason),
+                                  .attempt = fetched->attempt,
+                                  .retry_after_us = refused ? lane->breaker_retry_at_us - now_us : 0};
     int64_t upstream_us = fetched->sent_at_us > 0 ? fetched->ended_at_us - fetched->sent_at_us : 0;
     struct message message = {.type = MESSAGE_TYPE_result};
     struct waiter *waiter;
@@ -68,18 +80,14 @@ static void finish(struct scheduler *scheduler, const struct lane *lane, struct 
         int64_t wait_us = job->granted_us - waiter->arrival_us;
 
         message.result.id = waiter->id.request;
-        message.result.reason = text_of(reason_name(reason));
+        message.result.reason = text_of(reason_name(rejection.reason));
         message.result.joined = waiter->joined;
         message.result.wait_us =
             wait_us > 0 ? wait_us : 0; /* who joined in flight has not waited for a slot */
         if (bus_body_text(body).bytes > 0)
-            gateways_send(scheduler, waiter->id.gateway, &message, body);
+            serve(scheduler, lane, waiter, &message, body);
         else
-            gateways_reject(scheduler, lane, waiter, refused ? REASON_BREAKER_OPEN : reason,
-                            refused && lane->breaker_retry_at_us > now_us ? lane->breaker_retry_at_us - now_us
-                                                                          : 0,
-                            now_us);
-        free(waiter->mine);
+            gateways_reject(scheduler, lane, waiter, &rejection, now_us);
         waiter_free(waiter);
     }
     core_retire(lane->core, job);
@@ -98,9 +106,13 @@ static void on_ready(struct scheduler *scheduler, uint64_t peer, const struct me
         core_fetcher_past(scheduler->lanes[i].core, ready->last_sent_at_us, ready->last_ended_at_us, now_us);
         core_fetcher_ready(scheduler->lanes[i].core, FLIGHT_MAX, ready->last_sent_at_us,
                            (unsigned)ready->in_flight, now_us);
+        if (ready->hold_at_us > now_us)
+            core_hold(scheduler->lanes[i].core, ready->hold_at_us, now_us);
     }
-    scheduler_report(scheduler, LOG_INFO, "fetcher_ready",
-                     &(struct decision){.measure = "in_flight", .value = (int64_t)ready->in_flight});
+    scheduler_tell(scheduler, NULL, DECISION_SCHEDULER_FETCHER_READY,
+                   &(struct audit_facts){.value = (int64_t)ready->in_flight});
+    for (size_t i = 0; i < LANES; i++)
+        scheduler_tell_notes(scheduler, &scheduler->lanes[i]);
     gateways_tell(scheduler);
 }
 
@@ -113,42 +125,33 @@ static void on_sent(struct scheduler *scheduler, const struct message_sent *sent
         return;
     late_us = core_sent(lane->core, sent->attempt, sent->sent_at_us);
     histogram_add(&scheduler->metrics.histograms[HISTOGRAM_SCHEDULER_LATENESS], late_us);
-    scheduler_report(
-        scheduler, LOG_DEBUG, "sent",
-        &(struct decision){.lane = lane, .attempt = sent->attempt, .measure = "late_us", .value = late_us});
+    scheduler_tell(scheduler, lane, DECISION_SCHEDULER_SENT,
+                   &(struct audit_facts){.attempt = sent->attempt, .value = late_us});
 }
 
-/* Counts, names and reports how an attempt ended. */
-static void report_fetched(struct scheduler *scheduler, const struct lane *lane,
-                           const struct message_fetched *fetched, bool holds)
+/* Counts and tells how an attempt ended. */
+static void tell_fetched(struct scheduler *scheduler, const struct lane *lane,
+                         const struct message_fetched *fetched)
 {
     static const struct {
-        const char *event;
+        enum decision_id decision;
         enum metric metric;
     } kinds[] = {
-        [FETCH_ANSWERED] = {"answered", METRIC_SCHEDULER_ANSWERED},
-        [FETCH_LIMITED] = {"limited", METRIC_SCHEDULER_LIMITED},
-        [FETCH_FAILED] = {"failed", METRIC_SCHEDULER_FAILED},
-        [FETCH_UNSENT] = {"returned", METRIC_SCHEDULER_RETURNED},
-        [FETCH_CACHED] = {"saved", METRIC_SCHEDULER_RETURNED},
-        [FETCH_REFUSED] = {"returned", METRIC_SCHEDULER_RETURNED},
+        [FETCH_ANSWERED] = {DECISION_SCHEDULER_ANSWERED, METRIC_SCHEDULER_ANSWERED},
+        [FETCH_LIMITED] = {DECISION_SCHEDULER_LIMITED, METRIC_SCHEDULER_LIMITED},
+        [FETCH_FAILED] = {DECISION_SCHEDULER_FAILED, METRIC_SCHEDULER_FAILED},
+        [FETCH_UNSENT] = {DECISION_SCHEDULER_RETURNED, METRIC_SCHEDULER_RETURNED},
+        [FETCH_CACHED] = {DECISION_SCHEDULER_SAVED, METRIC_SCHEDULER_RETURNED},
+        [FETCH_REFUSED] = {DECISION_SCHEDULER_RETURNED, METRIC_SCHEDULER_RETURNED},
     };
-    struct decision decision = {
-        .lane = lane, .attempt = fetched->attempt, .reason = reason_find(fetched->reason)};
+    bool limited = fetched->outcome == FETCH_LIMITED;
 
     scheduler_count(scheduler, kinds[fetched->outcome].metric);
-    if (fetched->sent_at_us > 0) {
-        decision.measure = "upstream_us";
-        decision.value = fetched->ended_at_us - fetched->sent_at_us;
-    }
-    scheduler_report(scheduler, LOG_INFO, kinds[fetched->outcome].event, &decision);
-    if (holds)
-        scheduler_report(scheduler, LOG_WARN, "hold",
-                         &(struct decision){.lane = lane,
-                                            .attempt = fetched->attempt,
-                                            .reason = REASON_HOLD,
-                                            .measure = "hold_us",
-                                            .value = fetched->hold_us});
+    scheduler_tell(scheduler, lane, kinds[fetched->outcome].decision,
+                   &(struct audit_facts){
+                       .attempt = fetched->attempt,
+                       .reason = limited ? REASON_HOLD : reason_find(fetched->reason),
+                       .value = fetched->sent_at_us > 0 ? fetched->ended_at_us - fetched->sent_at_us : 0});
 }
 
 static void on_fetched(struct scheduler *scheduler, const struct message_fetched *fetched,
@@ -164,8 +167,9 @@ static void on_fetched(struct scheduler *scheduler, const struct message_fetched
 
     if (!lane)
         return;
-    report_fetched(scheduler, lane, fetched, core_outcome_holds(lane->core, &outcome));
+    tell_fetched(scheduler, lane, fetched);
     job = core_fetched(lane->core, fetched->attempt, &outcome, now_us);
+    scheduler_tell_notes(scheduler, lane);
     if (job)
         finish(scheduler, lane, job, fetched, body, now_us);
     scheduler_pump_soon(scheduler);
@@ -194,15 +198,24 @@ static void fetcher_up(void *arg, uint64_t peer, struct text role)
 static void fetcher_down(void *arg, uint64_t peer, const char *why)
 {
     struct scheduler *scheduler = arg;
+    int64_t now_us = clock_now_us(), in_flight = 0;
+    struct core_view view;
 
     log_warn("fetcher_down", log_hex("epoch", peer), log_str("why", why));
     if (peer != scheduler->fetcher)
         return;
     scheduler->fetcher = 0;
-    for (size_t i = 0; i < LANES; i++)
-        core_fetcher_lost(scheduler->lanes[i].core, clock_now_us());
+    for (size_t i = 0; i < LANES; i++) {
+        core_look(scheduler->lanes[i].core, now_us, &view);
+        in_flight += view.in_flight;
+    }
+    scheduler_tell(scheduler, NULL, DECISION_SCHEDULER_FETCHER_LOST,
+                   &(struct audit_facts){.value = in_flight, .note = text_of(why)});
+    for (size_t i = 0; i < LANES; i++) {
+        core_fetcher_lost(scheduler->lanes[i].core, now_us);
+        scheduler_tell_notes(scheduler, &scheduler->lanes[i]);
+    }
     controls_fetcher_lost(scheduler);
-    scheduler_report(scheduler, LOG_WARN, "fetcher_lost", &(struct decision){.lane = NULL});
     gateways_tell(scheduler);
     scheduler_pump_soon(scheduler);
 }

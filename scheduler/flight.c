@@ -23,6 +23,21 @@ struct flight *flight_find(struct flights *flights, uint64_t attempt)
     return NULL;
 }
 
+void flight_recall(struct flight *flight, enum reason reason)
+{
+    flight->recalled = true;
+    flight->recall_reason = reason;
+}
+
+struct flight *flight_of(struct flights *flights, const struct job *job)
+{
+    struct flight *flight = flights->table;
+
+    while (flight->job != job)
+        flight++;
+    return flight;
+}
+
 void flight_remove(struct flights *flights, struct flight *flight)
 {
     *flight = flights->table[--flights->count];

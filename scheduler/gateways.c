@@ -1,5 +1,6 @@
 /* gateways.c - the links to the gateways: requests come in, answers and refusals go out. */
-#include <stdlib.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "common/clock.h"
 #include "common/link.h"
@@ -83,74 +84,106 @@ void gateways_tell(struct scheduler *scheduler)
     }
 }
 
-void gateways_reject(struct scheduler *scheduler, const struct lane *lane, const struct waiter *waiter,
-                     enum reason reason, int64_t retry_after_us, int64_t now_us)
+/* The lane is NULL where it is unknown. */
+static void count_refused(struct scheduler *scheduler, const struct lane *lane, enum reason reason)
 {
-    const struct ticket *ticket = waiter->mine;
+    scheduler_count(scheduler, METRIC_SCHEDULER_REJECTED);
+    scheduler_count(scheduler, metric_scheduler_refused(reason));
+    if (lane)
+        scheduler_count(scheduler, lane_refused_metric(lane));
+}
+
+void gateways_reject(struct scheduler *scheduler, const struct lane *lane, const struct waiter *waiter,
+                     const struct rejection *rejection, int64_t now_us)
+{
     int64_t wait_us = now_us - waiter->arrival_us;
     struct message message = {.type = MESSAGE_TYPE_rejected,
                               .rejected = {.id = waiter->id.request,
-                                           .reason = text_of(reason_name(reason)),
-                                           .retry_after_us = retry_after_us,
+                                           .reason = text_of(reason_name(rejection->reason)),
+                                           .retry_after_us = rejection->retry_after_us,
                                            .wait_us = wait_us > 0 ? wait_us : 0}};
 
-    scheduler_count(scheduler, METRIC_SCHEDULER_REJECTED);
-    scheduler_report(
-        scheduler, LOG_INFO, "rejected",
-        &(struct decision){lane, ticket_text(ticket), 0, reason, "wait_us", message.rejected.wait_us});
+    count_refused(scheduler, lane, rejection->reason);
+    scheduler_tell(scheduler, lane, rejection->decision,
+                   &(struct audit_facts){.request = ticket_text(waiter->mine),
+                                         .attempt = rejection->attempt,
+                                         .reason = rejection->reason,
+                                         .value = message.rejected.wait_us});
     gateways_send(scheduler, waiter->id.gateway, &message, NULL);
+}
+
+/* Who is dismissed at dispatch leaves before its deadline: the slot would come after it. */
+static enum decision_id dismissal(const struct waiter *waiter, int64_t now_us)
+{
+    switch ((enum reason)waiter->reason) {
+    case REASON_DISPLACED:
+        return DECISION_SCHEDULER_DISPLACED;
+    case REASON_REMOVED:
+        return DECISION_SCHEDULER_REMOVED;
+    case REASON_CANCELLED:
+        return DECISION_SCHEDULER_CANCELLED;
+    case REASON_DEADLINE_PASSED:
+        return waiter->deadline_us > now_us ? DECISION_SCHEDULER_PASSED_OVER : DECISION_SCHEDULER_EXPIRED;
+    default:
+        return DECISION_SCHEDULER_DISMISSED;
+    }
 }
 
 void gateways_dismiss(struct scheduler *scheduler, const struct lane *lane, struct waiter *waiter,
                       int64_t now_us)
 {
-    struct ticket *ticket = waiter->mine;
+    struct rejection rejection = {.decision = dismissal(waiter, now_us),
+                                  .reason = (enum reason)waiter->reason,
+                                  .retry_after_us = waiter->retry_after_us};
 
-    if (waiter->reason == REASON_CANCELLED) {
+    if (rejection.reason == REASON_CANCELLED) {
         scheduler_count(scheduler, METRIC_SCHEDULER_CANCELLED);
-        scheduler_report(scheduler, LOG_INFO, "cancelled",
-                         &(struct decision){lane, ticket_text(ticket), 0, REASON_CANCELLED, "wait_us",
-                                            now_us - waiter->arrival_us});
+        scheduler_tell(scheduler, lane, rejection.decision,
+                       &(struct audit_facts){.request = ticket_text(waiter->mine),
+                                             .reason = rejection.reason,
+                                             .value = now_us - waiter->arrival_us});
     } else {
-        gateways_reject(scheduler, lane, waiter, (enum reason)waiter->reason, waiter->retry_after_us, now_us);
+        gateways_reject(scheduler, lane, waiter, &rejection, now_us);
     }
-    free(ticket);
     waiter_free(waiter);
 }
 
-static void answer_submit(struct scheduler *scheduler, const struct lane *lane, uint64_t gateway,
+static void refuse_submit(struct scheduler *scheduler, const struct lane *lane, uint64_t gateway,
                           const struct message_submit *submit, const struct core_verdict *verdict)
 {
-    struct decision decision = {.lane = lane, .request = submit->request};
-    struct message message;
+    struct message message = {.type = MESSAGE_TYPE_rejected,
+                              .rejected = {.id = submit->id,
+                                           .reason = text_of(reason_name(verdict->reason)),
+                                           .retry_after_us = verdict->retry_after_us,
+                                           .position = verdict->position,
+                                           .eta_us = verdict->eta_us}};
 
-    if (verdict->answer == CORE_REFUSED) {
-        message = (struct message){.type = MESSAGE_TYPE_rejected,
-                                   .rejected = {.id = submit->id,
-                                                .reason = text_of(reason_name(verdict->reason)),
-                                                .retry_after_us = verdict->retry_after_us,
-                                                .position = verdict->position,
-                                                .eta_us = verdict->eta_us}};
-        scheduler_count(scheduler, METRIC_SCHEDULER_REJECTED);
-        decision.reason = verdict->reason;
-        decision.measure = "retry_after_us";
-        decision.value = verdict->retry_after_us;
-        scheduler_report(scheduler, LOG_INFO, "rejected", &decision);
-    } else {
-        message = (struct message){.type = MESSAGE_TYPE_accepted,
-                                   .accepted = {.id = submit->id,
-                                                .position = verdict->position,
-                                                .eta_us = verdict->eta_us,
-                                                .joined = verdict->answer == CORE_JOINED}};
-        if (verdict->answer == CORE_JOINED)
-            scheduler_count(scheduler, METRIC_SCHEDULER_COALESCED);
-        decision.measure = "eta_us";
-        decision.value = verdict->eta_us;
-        scheduler_report(scheduler, LOG_INFO, verdict->answer == CORE_JOINED ? "joined" : "admitted",
-                         &decision);
-        if (scheduler->metrics.values[METRIC_SCHEDULER_QUEUE_MAX] < verdict->position)
-            metric_set(&scheduler->metrics, METRIC_SCHEDULER_QUEUE_MAX, verdict->position);
-    }
+    count_refused(scheduler, lane, verdict->reason);
+    scheduler_tell(scheduler, lane, DECISION_SCHEDULER_REFUSED,
+                   &(struct audit_facts){.request = submit->request,
+                                         .reason = verdict->reason,
+                                         .value = verdict->retry_after_us});
+    gateways_send(scheduler, gateway, &message, NULL);
+}
+
+static void accept_submit(struct scheduler *scheduler, const struct lane *lane, uint64_t gateway,
+                          const struct message_submit *submit, const struct core_verdict *verdict)
+{
+    static const enum decision_id decisions[] = {[CORE_QUEUED] = DECISION_SCHEDULER_ADMITTED,
+                                                 [CORE_JOINED] = DECISION_SCHEDULER_JOINED,
+                                                 [CORE_KNOWN] = DECISION_SCHEDULER_KNOWN};
+    struct message message = {.type = MESSAGE_TYPE_accepted,
+                              .accepted = {.id = submit->id,
+                                           .position = verdict->position,
+                                           .eta_us = verdict->eta_us,
+                                           .joined = verdict->answer == CORE_JOINED}};
+
+    if (verdict->answer == CORE_QUEUED)
+        scheduler_count(scheduler, METRIC_SCHEDULER_ADMITTED);
+    else if (verdict->answer == CORE_JOINED)
+        scheduler_count(scheduler, METRIC_SCHEDULER_COALESCED);
+    scheduler_tell(scheduler, lane, decisions[verdict->answer],
+                   &(struct audit_facts){.request = submit->request, .value = verdict->eta_us});
     gateways_send(scheduler, gateway, &message, NULL);
 }
 
@@ -176,22 +209,26 @@ static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struc
         .arrival_us = submit->age_us < now_us ? now_us - submit->age_us : 0,
         .deadline_us = submit->remain_us < CORE_NEVER - now_us ? now_us + submit->remain_us : CORE_NEVER};
     struct core_verdict verdict = {.answer = CORE_REFUSED, .reason = REASON_INTERNAL};
+    struct ticket ticket;
 
     scheduler_count(scheduler, METRIC_SCHEDULER_SUBMITTED);
-    request.mine = ticket_new(submit->request, submit->client);
+    request.mine = ticket_write(&ticket, submit->request, submit->client);
     request.payload = bus_body_keep(body);
     /* What is submitted again has been counted by the scheduler before this one. */
     if (lane && !submit->again && shadow_arrive(&lane->shadow, submit->client, request.arrival_us))
         scheduler_count(scheduler, METRIC_SCHEDULER_PENALTIES_AVOIDED);
-    if (lane && body && request.mine && submit->key.bytes == JOB_KEY_BYTES) {
+    if (lane && body && submit->key.bytes == JOB_KEY_BYTES) {
         memcpy(request.key, submit->key.at, JOB_KEY_BYTES);
         core_submit(lane->core, &request, now_us, &verdict);
     }
     if (verdict.answer != CORE_QUEUED)
         bus_body_free(body);
-    if (verdict.answer != CORE_QUEUED && verdict.answer != CORE_JOINED)
-        free(request.mine);
-    answer_submit(scheduler, lane, gateway, submit, &verdict);
+    if (lane)
+        scheduler_tell_notes(scheduler, lane);
+    if (verdict.answer == CORE_REFUSED)
+        refuse_submit(scheduler, lane, gateway, submit, &verdict);
+    else
+        accept_submit(scheduler, lane, gateway, submit, &verdict);
     scheduler_pump_soon(scheduler);
 }
 
@@ -217,12 +254,22 @@ static void on_query(struct scheduler *scheduler, uint64_t gateway, const struct
         controls_ask(scheduler, gateway, query, now_us);
 }
 
+static void tell_gateway(struct scheduler *scheduler, enum decision_id decision, uint64_t peer,
+                         const char *why)
+{
+    char note[MESSAGE_NOTE_BYTES + 1];
+
+    snprintf(note, sizeof(note), "%016" PRIx64 "%s%s", peer, why[0] ? ": " : "", why);
+    scheduler_tell(scheduler, NULL, decision, &(struct audit_facts){.note = text_of(note)});
+}
+
 static void gateway_up(void *arg, uint64_t peer, struct text role)
 {
     struct scheduler *scheduler = arg;
     struct outbox *outbox;
 
-    log_info("gateway_up", log_hex("epoch", peer), log_text("role", role));
+    (void)role;
+    tell_gateway(scheduler, DECISION_SCHEDULER_GATEWAY_UP, peer, "");
     if (scheduler->gateway_count == GATEWAYS_MAX) {
         log_warn("too_many_gateways", log_hex("epoch", peer));
         bus_dismiss(scheduler->gateways, peer);
@@ -240,7 +287,7 @@ static void gateway_down(void *arg, uint64_t peer, const char *why)
     struct scheduler *scheduler = arg;
     struct outbox *outbox = outbox_find(scheduler, peer);
 
-    log_warn("gateway_down", log_hex("epoch", peer), log_str("why", why));
+    tell_gateway(scheduler, DECISION_SCHEDULER_GATEWAY_DOWN, peer, why);
     if (outbox) {
         outbox_link(outbox, 0);
         *outbox = scheduler->gateway_outboxes[--scheduler->gateway_count];

@@ -12,7 +12,7 @@ struct job *job_new(const uint8_t key[JOB_KEY_BYTES], uint64_t seq)
     if (!job)
         return NULL;
     memcpy(job->key, key, JOB_KEY_BYTES);
-    job->place.seq = seq;
+    job->seq = seq;
     job->priority = UINT8_MAX;
     return job;
 }
@@ -22,14 +22,21 @@ void job_free(struct job *job)
     free(job);
 }
 
+static void count_priority(struct job *job, const struct waiter *waiter)
+{
+    if (waiter->priority < job->priority) {
+        job->priority = waiter->priority;
+        job->urgent = 0;
+    }
+    job->urgent += waiter->priority == job->priority;
+}
+
 void job_add(struct job *job, struct waiter *waiter)
 {
     DL_APPEND(job->waiters, waiter);
     waiter->job = job;
-    job->waiter_count++;
-    if (waiter->priority < job->priority)
-        job->priority = waiter->priority;
-    if (job->waiter_count == 1 || waiter->arrival_us < job->arrival_us)
+    count_priority(job, waiter);
+    if (job->waiters == waiter || waiter->arrival_us < job->arrival_us)
         job->arrival_us = waiter->arrival_us;
 }
 
@@ -39,16 +46,12 @@ void job_drop(struct job *job, struct waiter *waiter)
 
     DL_DELETE(job->waiters, waiter);
     waiter->job = NULL;
-    job->waiter_count--;
-    if (waiter->priority != job->priority)
+    if (waiter->priority != job->priority || --job->urgent > 0)
         return;
-    job->priority = UINT8_MAX;
+    job->priority = UINT8_MAX; /* the last of the most urgent: once for each class, not for each waiter */
     DL_FOREACH(job->waiters, other)
     {
-        if (other->priority < job->priority)
-            job->priority = other->priority;
-        if (job->priority == waiter->priority)
-            return;
+        count_priority(job, other);
     }
 }
 
@@ -60,7 +63,19 @@ struct waiter *job_shift(struct job *job)
         return NULL;
     DL_DELETE(job->waiters, waiter);
     waiter->job = NULL;
-    job->waiter_count--;
+    return waiter;
+}
+
+struct waiter *waiter_new(struct waiter_id id, struct text mine)
+{
+    size_t bytes = offsetof(struct waiter, mine) + mine.bytes;
+    struct waiter *waiter = calloc(1, bytes > sizeof(*waiter) ? bytes : sizeof(*waiter));
+
+    if (!waiter)
+        return NULL;
+    waiter->id = id;
+    if (mine.bytes > 0)
+        memcpy(waiter->mine, mine.at, mine.bytes);
     return waiter;
 }
 

@@ -1,14 +1,16 @@
 /* job.h - a job is one upstream call to make; its waiters are the requests that share the answer.
  *
- * The job has the best priority of its waiters, and lives until the last of them has left. */
+ * The job has the best priority of its waiters, and lives until the last of them has left. There are as many
+ * of both as requests that wait: what is only needed in flight is in flight.h. */
 #ifndef SLUICE_JOB_H
 #define SLUICE_JOB_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "common/reason.h"
-#include "scheduler/order.h"
+#include "common/text.h"
 
 #define JOB_KEY_BYTES 16
 
@@ -21,36 +23,34 @@ struct waiter_id {
 
 struct waiter {
     struct waiter *prev, *next; /* in the job's list, or among the dismissed */
-    struct job *job;
+    union {
+        struct job *job;        /* NULL once it has left */
+        int64_t retry_after_us; /* once dismissed */
+    };
     struct waiter_id id;
     int64_t arrival_us, deadline_us;
-    int64_t retry_after_us; /* once dismissed */
-    void *mine;             /* the shell's */
-    uint32_t due;           /* place in the deadlines' heap */
-    uint8_t priority;       /* 0 most urgent */
-    uint8_t reason;         /* enum reason, once dismissed */
-    bool joined;            /* came when the call was already wanted */
-    UT_hash_handle hh;
+    uint32_t due;     /* place in the deadlines' heap */
+    uint8_t priority; /* 0 most urgent */
+    uint8_t reason;   /* enum reason, once dismissed */
+    bool joined;      /* came when the call was already wanted */
+    char mine[];      /* the shell's */
 };
 
 struct client;
 
 struct job {
-    struct order_node place; /* key: the policy's; seq: the order of coming, kept for life */
-    struct order_node index; /* a second one, for policies that need it */
-    struct client *client;   /* the queue's: whose it is */
+    uint64_t seq;          /* the order of coming: unique, kept for life */
+    struct client *client; /* the queue's: whose it is */
     uint8_t key[JOB_KEY_BYTES];
     struct waiter *waiters; /* utlist: prev of the first is the last */
     void *payload;          /* the shell's */
-    uint64_t attempt;       /* in flight: the attempt */
     int64_t arrival_us;     /* of its oldest waiter, at its submission */
     int64_t granted_us;     /* last dispatch */
-    uint32_t waiter_count;
-    uint16_t attempts; /* made so far */
-    uint8_t state;     /* enum job_state */
-    uint8_t priority;  /* the best of the waiters */
-    bool starved;      /* policy priority: has waited so long that it goes first */
-    UT_hash_handle hh;
+    uint32_t urgent;        /* how many of the waiters have its priority */
+    uint8_t state;          /* enum job_state */
+    uint8_t priority;       /* the best of the waiters */
+    uint8_t filed;          /* policy priority: the class in which it stands */
+    bool starved;           /* policy priority: has waited so long that it goes first */
 };
 
 /* NULL when out of memory. */
@@ -66,7 +66,10 @@ void job_drop(struct job *job, struct waiter *waiter);
 /* Gives the first of its waiters; NULL when there is none (left). For the end of the job: its priority stays.
  */
 struct waiter *job_shift(struct job *job);
-void waiter_free(struct waiter *waiter); /* not what is mine; takes NULL */
+
+/* Copies what is the shell's. NULL when out of memory. */
+struct waiter *waiter_new(struct waiter_id id, struct text mine);
+void waiter_free(struct waiter *waiter); /* takes NULL */
 
 /* When the last of its waiters stops waiting. INT64_MIN without waiters. */
 int64_t job_deadline_us(const struct job *job);

@@ -67,7 +67,6 @@ int lane_open(struct lane *lane, const char *name, unsigned index, const struct 
         .give_up_us = config->external_api_timeout_us + LEASE_US,
         .attempt_base = base << LANE_ATTEMPT_BITS,
         .free_payload = free_body,
-        .free_mine = free,
     };
 
     struct limiter_record record;
@@ -114,31 +113,35 @@ unsigned lane_index_of(uint64_t attempt)
     return (unsigned)(attempt >> LANE_ATTEMPT_BITS) & ((1U << LANE_BITS) - 1);
 }
 
-struct ticket *ticket_new(struct text request, struct text client)
+static uint8_t append(char *to, struct text from, size_t most)
 {
-    size_t bytes = request.bytes < MESSAGE_ID_BYTES ? request.bytes : MESSAGE_ID_BYTES;
-    size_t client_bytes = client.bytes < MESSAGE_LABEL_BYTES ? client.bytes : MESSAGE_LABEL_BYTES;
-    struct ticket *ticket = malloc(sizeof(*ticket) + bytes + client_bytes);
+    size_t bytes = from.bytes < most ? from.bytes : most;
 
-    if (!ticket)
-        return NULL;
-    ticket->bytes = (uint8_t)bytes;
     if (bytes > 0)
-        memcpy(ticket->request, request.at, bytes);
-    ticket->client_bytes = (uint8_t)client_bytes;
-    if (client_bytes > 0)
-        memcpy(ticket->request + bytes, client.at, client_bytes);
-    return ticket;
+        memcpy(to, from.at, bytes);
+    return (uint8_t)bytes;
 }
 
-struct text ticket_text(const struct ticket *ticket)
+struct text ticket_write(struct ticket *ticket, struct text request, struct text client)
 {
-    return (struct text){.at = ticket->request, .bytes = ticket->bytes};
+    ticket->bytes = append(ticket->names, request, MESSAGE_ID_BYTES);
+    ticket->client_bytes = append(ticket->names + ticket->bytes, client, MESSAGE_LABEL_BYTES);
+    return (struct text){.at = (const char *)ticket,
+                         .bytes = offsetof(struct ticket, names) + ticket->bytes + ticket->client_bytes};
 }
 
-struct text ticket_client(const struct ticket *ticket)
+struct text ticket_text(const void *mine)
 {
-    return (struct text){.at = ticket->request + ticket->bytes, .bytes = ticket->client_bytes};
+    const struct ticket *ticket = mine;
+
+    return (struct text){.at = ticket->names, .bytes = ticket->bytes};
+}
+
+struct text ticket_client(const void *mine)
+{
+    const struct ticket *ticket = mine;
+
+    return (struct text){.at = ticket->names + ticket->bytes, .bytes = ticket->client_bytes};
 }
 
 static int64_t left_us(int64_t until_us, int64_t now_us)
@@ -184,6 +187,11 @@ static void policy_gauges(const struct lane *lane, struct metrics *metrics)
     }
 }
 
+enum metric lane_refused_metric(const struct lane *lane)
+{
+    return (enum metric)(METRIC_SCHEDULER_REFUSED_FIFO + (int)queue_policy_index(lane->policy));
+}
+
 void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metrics)
 {
     struct core_view view;
@@ -191,9 +199,13 @@ void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metric
     core_look(lane->core, now_us, &view);
     metric_add(metrics, METRIC_SCHEDULER_QUEUE, view.queued);
     metric_add(metrics, METRIC_SCHEDULER_WAITERS, view.waiters);
+    if (view.queued_max > metrics->values[METRIC_SCHEDULER_QUEUE_MAX])
+        metric_set(metrics, METRIC_SCHEDULER_QUEUE_MAX, view.queued_max);
     metric_set(metrics, METRIC_SCHEDULER_INTERVAL, view.window_us);
     metric_set(metrics, METRIC_SCHEDULER_BOUND_D, view.d_us);
     metric_set(metrics, METRIC_SCHEDULER_BOUND_G, view.g_us);
+    metric_set(metrics, METRIC_SCHEDULER_DOUBT, view.doubt_ppm);
+    metric_set(metrics, METRIC_SCHEDULER_UNEXPECTED, (int64_t)view.unexpected_total);
     metric_set(metrics, METRIC_SCHEDULER_HOLD, view.hold_us);
     metric_set(metrics, METRIC_SCHEDULER_NEXT, view.next_us);
     metric_add(metrics, METRIC_SCHEDULER_STATE_DEGRADED, lane->state_error < 0);

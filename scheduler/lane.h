@@ -28,14 +28,14 @@ struct lane {
     int state_error;         /* of the last write; 0: what is known is in the file */
 };
 
-/* What waits behind core's `mine`: the request's name in logs, events and upstream, and its client's, masked.
- */
+/* What the core keeps as a waiter's `mine`: the request's name in logs, events and upstream, and its
+ * client's, masked. */
 struct ticket {
     uint8_t bytes, client_bytes;
-    char request[]; /* and the client behind it */
+    char names[MESSAGE_ID_BYTES + MESSAGE_LABEL_BYTES]; /* only so many are kept */
 };
 
-/* Goes on from what STATE_DIR holds. 0 or -ENOMEM. Hooks free payloads (struct bus_body) and tickets. */
+/* Goes on from what STATE_DIR holds. 0 or -ENOMEM. The core frees payloads (struct bus_body). */
 int lane_open(struct lane *lane, const char *name, unsigned index, const struct config *config,
               uint64_t epoch, int64_t now_us);
 void lane_close(struct lane *lane);
@@ -46,15 +46,19 @@ int lane_save(struct lane *lane, bool again, int64_t now_us);
 
 unsigned lane_index_of(uint64_t attempt);
 
-/* NULL when out of memory. */
-struct ticket *ticket_new(struct text request, struct text client);
-struct text ticket_text(const struct ticket *ticket);
-struct text ticket_client(const struct ticket *ticket);
+/* Fills the ticket in; gives what of it is to be kept, borrowed from it. */
+struct text ticket_write(struct ticket *ticket, struct text request, struct text client);
+/* Of what was kept. */
+struct text ticket_text(const void *mine);
+struct text ticket_client(const void *mine);
 
 /* The message borrows from the lane. */
 void lane_state(const struct lane *lane, int64_t now_us, struct message *message);
 /* Adds the lane's gauges to those in metrics. */
 void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metrics);
+
+/* The counter of what is refused under the policy in force. */
+enum metric lane_refused_metric(const struct lane *lane);
 
 /* Takes over what the fetcher says of its breaker. False when the state's name is unknown. */
 bool lane_breaker(struct lane *lane, const struct message_breaker *breaker, int64_t now_us);

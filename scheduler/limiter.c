@@ -121,15 +121,40 @@ static int64_t release_forecast(const struct limiter *limiter, const struct perm
     return answer_us - limiter_d_us(limiter) + limiter_span_us(limiter) + permit->extra_us;
 }
 
+typedef int64_t release_rule(const struct limiter *limiter, const struct permit *permit, int64_t at_us);
+
+/* When the last permit of a longer window than today's is released; INT64_MIN without one. */
+static int64_t old_window_end(const struct limiter *limiter, int64_t at_us, release_rule *release_of)
+{
+    int64_t end_us = INT64_MIN;
+
+    for (unsigned i = 0; i < limiter->permit_count; i++) {
+        const struct permit *permit = &limiter->permits[i];
+        int64_t release_us = permit->extra_us > 0 ? release_of(limiter, permit, at_us) : INT64_MIN;
+
+        end_us = release_us > end_us ? release_us : end_us;
+    }
+    return end_us;
+}
+
+/* What was granted since may still fall into that window, which takes no more for it than it did. */
+static int64_t release_within(const struct limiter *limiter, const struct permit *permit, int64_t at_us,
+                              release_rule *release_of, int64_t old_end_us)
+{
+    int64_t release_us = release_of(limiter, permit, at_us);
+
+    return permit->extra_us == 0 && release_us < old_end_us ? old_end_us : release_us;
+}
+
 /* The N latest releases decide: with the N-th of them one permit is free, with the next one two. */
 static int64_t nth_release(const struct limiter *limiter, int64_t at_us, unsigned ahead,
-                           int64_t (*release_of)(const struct limiter *, const struct permit *, int64_t))
+                           release_rule *release_of)
 {
-    int64_t latest[LIMITER_BURST_MAX] = {0};
+    int64_t latest[LIMITER_BURST_MAX] = {0}, old_end_us = old_window_end(limiter, at_us, release_of);
     unsigned count = 0, burst = limiter->config.burst;
 
     for (unsigned i = 0; i < limiter->permit_count; i++) {
-        int64_t release_us = release_of(limiter, &limiter->permits[i], at_us);
+        int64_t release_us = release_within(limiter, &limiter->permits[i], at_us, release_of, old_end_us);
         unsigned place;
 
         if (release_us <= at_us || (count == burst && release_us <= latest[burst - 1]))
@@ -166,12 +191,10 @@ int64_t limiter_forecast_us(const struct limiter *limiter, int64_t now_us, unsig
 
 int64_t limiter_pace_us(const struct limiter *limiter)
 {
-    int64_t late_us = limiter->roundtrip.mean_us - limiter_d_us(limiter), g_us = limiter_g_us(limiter);
+    int64_t late_us = limiter->roundtrip.mean_us - limiter_d_us(limiter);
 
     if (limiter->config.mode == LIMITER_FIXED || late_us < 0)
         late_us = 0;
-    if (g_us < late_us)
-        late_us = g_us;
     return (limiter_span_us(limiter) + late_us) / limiter->config.burst;
 }
 
@@ -192,12 +215,20 @@ static void permit_drop(struct limiter *limiter, struct permit *permit)
 /* Those released by now say nothing any more. */
 static void prune(struct limiter *limiter, int64_t now_us)
 {
+    int64_t old_end_us = old_window_end(limiter, now_us, release);
+
     for (unsigned i = limiter->permit_count; i > 0; i--) {
         struct permit *permit = &limiter->permits[i - 1];
 
-        if (permit->state == PERMIT_BOUND && release(limiter, permit, now_us) <= now_us)
+        if (permit->state == PERMIT_BOUND &&
+            release_within(limiter, permit, now_us, release, old_end_us) <= now_us)
             permit_drop(limiter, permit);
     }
+}
+
+static int64_t longer_by(int64_t extra_us, int64_t shorter_us)
+{
+    return extra_us + shorter_us > 0 ? extra_us + shorter_us : 0;
 }
 
 void limiter_rate(struct limiter *limiter, int64_t window_us, int64_t now_us)
@@ -209,21 +240,37 @@ void limiter_rate(struct limiter *limiter, int64_t window_us, int64_t now_us)
     for (unsigned i = 0; i < limiter->permit_count; i++) {
         int64_t *extra_us = &limiter->permits[i].extra_us;
 
-        *extra_us = *extra_us + shorter_us > 0 ? *extra_us + shorter_us : 0;
+        *extra_us = longer_by(*extra_us, shorter_us);
     }
+    limiter->past_extra_us = longer_by(limiter->past_extra_us, shorter_us);
     /* Permits that were released under a shorter window may be forgotten, and would count under this one. */
     while (shorter_us < 0 && limiter->permit_count < limiter->config.burst)
         limiter->permits[limiter->permit_count++] =
             (struct permit){.state = PERMIT_BOUND, .bound_us = now_us};
 }
 
-int limiter_grant(struct limiter *limiter, uint64_t attempt, int64_t now_us)
+static int permit_add(struct limiter *limiter, struct permit permit, int64_t now_us)
 {
     prune(limiter, now_us);
     if (limiter->permit_count == LIMITER_PERMITS_MAX)
         return -ENOBUFS;
-    limiter->permits[limiter->permit_count++] = (struct permit){.attempt = attempt, .state = PERMIT_GRANTED};
+    limiter->permits[limiter->permit_count++] = permit;
     return 0;
+}
+
+int limiter_grant(struct limiter *limiter, uint64_t attempt, int64_t now_us)
+{
+    if (old_window_end(limiter, now_us, release) <= now_us)
+        limiter->past_extra_us = 0;
+    return permit_add(limiter, (struct permit){.attempt = attempt, .state = PERMIT_GRANTED}, now_us);
+}
+
+int limiter_add_sent(struct limiter *limiter, uint64_t attempt, int64_t sent_us, int64_t now_us)
+{
+    struct permit permit = {
+        .attempt = attempt, .state = PERMIT_SENT, .sent_us = sent_us, .extra_us = limiter->past_extra_us};
+
+    return permit_add(limiter, permit, now_us);
 }
 
 void limiter_sent(struct limiter *limiter, uint64_t attempt, int64_t sent_us)
@@ -320,18 +367,26 @@ void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limi
 {
     *memory = (struct limiter_memory){.hold_us = limiter->hold_us > now_us ? limiter->hold_us : 0,
                                       .doubt_ppm = limiter->doubt_ppm};
+    int64_t old_end_us = old_window_end(limiter, now_us, release);
+
     for (unsigned i = 0; i < limiter->permit_count; i++) {
         const struct permit *permit = &limiter->permits[i];
         bool bound = permit->state == PERMIT_BOUND;
         int64_t at_us = (bound ? permit->bound_us : permit->sent_us) + permit->extra_us;
 
-        if (bound && release(limiter, permit, now_us) <= now_us)
+        if (bound && release_within(limiter, permit, now_us, release, old_end_us) <= now_us)
             continue;
         memory->held += memory->held < limiter->config.burst;
         memory->unanswered += !bound && memory->unanswered < UINT8_MAX;
         if (at_us > memory->bound_us)
             memory->bound_us = at_us;
+        if (permit->extra_us > memory->extra_us)
+            memory->extra_us = permit->extra_us;
     }
+    memory->bound_us -= memory->extra_us;
+    if (old_end_us >
+        now_us) /* whose permits came before the order is not told: until then there are no others */
+        memory->held = limiter->config.burst;
     roundtrip_summarise(&limiter->roundtrip, &memory->digest);
 }
 
@@ -339,8 +394,9 @@ void limiter_restore(struct limiter *limiter, const struct limiter_memory *memor
 {
     limiter->permit_count = 0;
     for (unsigned i = 0; i < memory->held; i++)
-        limiter->permits[limiter->permit_count++] =
-            (struct permit){.state = PERMIT_BOUND, .bound_us = memory->bound_us};
+        limiter->permits[limiter->permit_count++] = (struct permit){
+            .state = PERMIT_BOUND, .bound_us = memory->bound_us, .extra_us = memory->extra_us};
+    limiter->past_extra_us = memory->extra_us;
     if (memory->hold_us > 0)
         limiter->hold_us = memory->hold_us;
     limiter->doubt_ppm = memory->doubt_ppm;
@@ -349,8 +405,8 @@ void limiter_restore(struct limiter *limiter, const struct limiter_memory *memor
 
 void limiter_add_past(struct limiter *limiter, unsigned count, int64_t bound_us, int64_t now_us)
 {
-    prune(limiter, now_us);
-    for (; count > 0 && limiter->permit_count < LIMITER_PERMITS_MAX; count--)
-        limiter->permits[limiter->permit_count++] =
-            (struct permit){.state = PERMIT_BOUND, .bound_us = bound_us};
+    struct permit permit = {.state = PERMIT_BOUND, .bound_us = bound_us, .extra_us = limiter->past_extra_us};
+
+    while (count > 0 && permit_add(limiter, permit, now_us) == 0)
+        count--;
 }

@@ -47,6 +47,7 @@ struct limiter {
     struct roundtrip roundtrip;
     unsigned permit_count;
     struct permit permits[LIMITER_PERMITS_MAX];
+    int64_t past_extra_us;     /* of what was sent before and nobody has told of yet */
     int64_t hold_us;           /* no send before */
     int64_t doubt_ppm;         /* 0: the bounds are trusted; 1 000 000: not at all */
     int64_t doubted_us;        /* rejections of requests sent before this tell nothing new */
@@ -58,6 +59,7 @@ struct limiter_memory {
     unsigned held;       /* permits not released yet, at most N ... */
     unsigned unanswered; /* ... among them such whose end is not known, at most 255 */
     int64_t bound_us;    /* all of them count as arriving then: the latest u, or send of an unanswered one */
+    int64_t extra_us;    /* as in a permit: the longest */
     int64_t hold_us;     /* 0: none */
     int64_t doubt_ppm;
     struct roundtrip_digest digest;
@@ -70,7 +72,8 @@ const char *limiter_mode_name(enum limiter_mode mode);
 /* Without knowledge of what went before: N requests were sent just now. */
 void limiter_init(struct limiter *limiter, const struct limiter_config *config, int64_t now_us);
 
-/* Another T from now on. What is sent already keeps the longer one of the old and the new. */
+/* Another T from now on. What is sent already keeps the longer one of the old and the new; and until the last
+ * of those is released, so do those that are sent meanwhile, for they may fall into the same window. */
 void limiter_rate(struct limiter *limiter, int64_t window_us, int64_t now_us);
 
 /* The earliest time, from now on, at which a send is allowed; LIMITER_NEVER while that awaits an answer. */
@@ -102,8 +105,11 @@ void limiter_hold(struct limiter *limiter, int64_t until_us, int64_t now_us);
 void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limiter_memory *memory);
 /* After limiter_init(), instead of N requests that were sent then. */
 void limiter_restore(struct limiter *limiter, const struct limiter_memory *memory);
-/* So many requests that nobody has told of may have arrived as late as that. */
+/* So many requests that nobody has told of may have arrived as late as that. They count with the window of
+ * their time, if that is the longer one, until nothing of it is left. */
 void limiter_add_past(struct limiter *limiter, unsigned count, int64_t bound_us, int64_t now_us);
+/* The same of one whose answer is awaited. Errors as in limiter_grant(). */
+int limiter_add_sent(struct limiter *limiter, uint64_t attempt, int64_t sent_us, int64_t now_us);
 
 /* How long a request may be on its way at most, answer included, as far as is known. */
 int64_t limiter_journey_us(const struct limiter *limiter);

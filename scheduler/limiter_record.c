@@ -1,16 +1,21 @@
 /* limiter_record.c - see limiter_record.h.
  *
  * Little-endian, packed: sum 4, version 1, flags 1, policy 1, held 1, unanswered 1, sequence 5, boot 4,
- * settings 2, monotonic stamp 7, wall stamp 7; relative to the stamp and signed: bound 5, hold 5; window 5;
- * doubt 2 (in steps of 100 ppm), samples 1 (in steps of 16), and four round trips of 3 each. */
+ * settings 2, monotonic stamp 7, wall stamp 4 (in seconds); relative to the stamp and signed: bound 5, hold
+ * 5; window 5, extra 3 (in steps of 6 ms, so that it holds the longest window, a day); doubt 2 (in steps of
+ * 100 ppm), samples 1 (in steps of 16), and four round trips of 3 each. */
 #include "scheduler/limiter_record.h"
 
 #include <errno.h>
 #include <sodium.h>
 
-#define VERSION      1
+#define VERSION      2
 #define SUM_BYTES    4
 #define FLAG_PAUSED  1U
+#define WALL_STEP    1000000
+#define WALL_BYTES   4
+#define EXTRA_STEP   6000
+#define EXTRA_BYTES  3
 #define DOUBT_STEP   100
 #define DOUBT_MAX    10000
 #define COUNT_STEP   16
@@ -41,6 +46,11 @@ static int64_t take_offset(const uint8_t **at)
     uint64_t value = take(at, OFFSET_BYTES), sign = UINT64_C(1) << (8 * OFFSET_BYTES - 1);
 
     return (int64_t)(value ^ sign) - (int64_t)sign;
+}
+
+static uint64_t steps_up(int64_t value, int64_t step)
+{
+    return (uint64_t)((value + step - 1) / step);
 }
 
 /* Later is the safe side where it does not fit. */
@@ -96,11 +106,12 @@ void limiter_record_encode(const struct limiter_record *record, const char *lane
     put(&at, 4, record->boot);
     put(&at, 2, record->settings);
     put(&at, 7, (uint64_t)record->now_us);
-    put(&at, 7, (uint64_t)record->wall_us);
+    put(&at, WALL_BYTES, steps_up(record->wall_us, WALL_STEP));
     put(&at, OFFSET_BYTES, limiter->held ? (uint64_t)offset(limiter->bound_us, record->now_us) : 0);
     put(&at, OFFSET_BYTES, limiter->hold_us > 0 ? (uint64_t)offset(limiter->hold_us, record->now_us) : 0);
     put(&at, OFFSET_BYTES, (uint64_t)core->window_us);
-    put(&at, 2, (uint64_t)(limiter->doubt_ppm + DOUBT_STEP - 1) / DOUBT_STEP);
+    put(&at, EXTRA_BYTES, steps_up(limiter->extra_us, EXTRA_STEP));
+    put(&at, 2, steps_up(limiter->doubt_ppm, DOUBT_STEP));
     put_digest(&at, &limiter->digest);
     at = bytes;
     put(&at, SUM_BYTES, sum(bytes, lane));
@@ -144,11 +155,12 @@ int limiter_record_decode(const uint8_t bytes[LIMITER_RECORD_BYTES], const char 
     record->boot = (uint32_t)take(&at, 4);
     record->settings = (uint16_t)take(&at, 2);
     record->now_us = (int64_t)take(&at, 7);
-    record->wall_us = (int64_t)take(&at, 7);
+    record->wall_us = (int64_t)take(&at, WALL_BYTES) * WALL_STEP;
     limiter->bound_us = record->now_us + take_offset(&at);
     hold_us = take_offset(&at);
     limiter->hold_us = hold_us > 0 ? record->now_us + hold_us : 0;
     record->core.window_us = take_offset(&at);
+    limiter->extra_us = (int64_t)take(&at, EXTRA_BYTES) * EXTRA_STEP;
     limiter->doubt_ppm = (int64_t)take(&at, 2) * DOUBT_STEP;
     take_digest(&at, &limiter->digest);
     return possible(record) ? 0 : -EBADMSG;
@@ -193,6 +205,7 @@ static void count_as_sent(struct limiter_memory *limiter, const struct limiter_p
 {
     limiter->held = present->burst;
     limiter->bound_us = present->now_us;
+    limiter->extra_us = 0;
 }
 
 /* What was left of the hold, less what the wall clock has gone since; a wall clock that went back tells

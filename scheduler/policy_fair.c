@@ -4,8 +4,6 @@
  * turn. The queue's order holds places, not jobs: which of a client's jobs stands at a place follows from its
  * index in the client's line. So when one leaves the middle, one place is taken out, and all behind it have
  * moved up without being touched. */
-#include <assert.h>
-
 #include "scheduler/queue.h"
 
 #define LOOK_BACK 64 /* rounds after which a place that was popped is no place any more */
@@ -14,79 +12,109 @@
  * a stream of new clients could hold up every second job for ever. */
 static uint64_t key_fair(const struct queue *queue, const struct client *client, uint8_t priority)
 {
-    unsigned places = client ? order_count(&client->line) : 0;
-
     (void)priority;
-    return places > 0 ? client->round + places : queue->round + 1;
+    return client && client->waiting > 0 ? client->round + client->waiting : queue->round + 1;
 }
 
-static void open_line(const struct queue *queue, struct client *client, const struct job *job, bool returned)
+static void open_line(const struct queue *queue, struct client *client, const struct job *job,
+                      const struct queue_place *old)
 {
-    const struct order_node *old = &job->index; /* the place from which it was popped, if it was in turns */
-
     client->round = queue->round + 1;
-    client->turn = job->place.seq;
-    if (!returned || old->key > queue->round || old->key + LOOK_BACK < queue->round)
+    client->turn = job->seq;
+    if (!old || old->round > queue->round || old->round + LOOK_BACK < queue->round)
         return;
-    client->round = old->key;
-    client->turn = old->seq;
+    client->round = old->round;
+    client->turn = old->turn;
 }
 
-static void add_fair(struct queue *queue, struct job *job, bool returned)
+static void add_fair(struct queue *queue, struct job *job, const struct queue_place *old)
 {
     struct client *client = job->client;
-    unsigned places = order_count(&client->line);
+    struct order_key place;
 
-    if (places == 0)
-        open_line(queue, client, job, returned);
-    else if (returned)
+    if (client->waiting == 0)
+        open_line(queue, client, job, old);
+    else if (old)
         client->round--; /* one more in front; a new one stands at the end */
-    job->index.key = returned ? client->round : client->round + places;
-    job->index.seq = client->turn;
-    order_insert(&queue->order, &job->index);
-    job->place.key = 0;
-    order_insert(&client->line, &job->place);
+    place.key = client->round + (old ? 0 : client->waiting);
+    place.seq = client->turn;
+    order_insert(&queue->order, place, client);
+    order_insert(&client->line, queue_coming(job), job);
 }
 
-static void remove_fair(struct queue *queue, struct job *job, bool served)
+static void remove_fair(struct queue *queue, struct job *job)
 {
     struct client *client = job->client;
-    uint64_t round = client->round + (served ? 0 : order_count(&client->line) - 1);
-    struct order_node *freed = order_find(&queue->order, round, client->turn);
+    struct order_key last = {.key = client->round + client->waiting - 1, .seq = client->turn};
 
-    assert(freed);
-    order_remove(&queue->order, freed);
-    if (freed != &job->index) /* another job's node: it takes the place of this one's, which must go */
-        order_replace(&queue->order, &job->index, freed);
-    job->index.key = round;
-    job->index.seq = client->turn;
-    order_remove(&client->line, &job->place);
-    if (!served)
-        return;
+    order_remove(&queue->order, last);
+    order_remove(&client->line, queue_coming(job));
+}
+
+static struct job *take_fair(struct queue *queue)
+{
+    struct order_entry place = order_take_first(&queue->order);
+    struct client *client = place.item;
+
     client->round++;
-    if (round > queue->round)
-        queue->round = round;
+    if (place.key.key > queue->round)
+        queue->round = place.key.key;
+    return order_take_first(&client->line).item;
 }
 
 static unsigned position_fair(const struct queue *queue, const struct job *job)
 {
     const struct client *client = job->client;
-    unsigned index = order_rank(&client->line, &job->place);
+    unsigned index = order_rank(&client->line, queue_coming(job));
 
-    return order_rank_of(&queue->order, client->round + index, client->turn);
+    return order_rank(&queue->order, (struct order_key){.key = client->round + index, .seq = client->turn});
 }
 
-static struct job *job_of_fair(const struct queue *queue, const struct order_node *at)
+static struct job *job_at_fair(const struct queue *queue, const struct order_entry *place)
 {
-    const struct client *client = queue_job_of_index(at)->client;
+    const struct client *client = place->item;
 
     (void)queue;
-    return queue_job_of_place(order_at(&client->line, (unsigned)(at->key - client->round)));
+    return order_at(&client->line, (unsigned)(place->key.key - client->round))->item;
+}
+
+/* The order of coming lies behind all places. */
+static void enter_fair(struct queue *queue)
+{
+    const struct order_key coming = {.key = UINT64_MAX};
+    const struct order_entry *first;
+    struct client *client;
+
+    for (unsigned i = 0; (client = clients_at(&queue->clients, i)); i++)
+        client->waiting = 0;
+    while ((first = order_seek(&queue->order, coming))) {
+        struct job *job = first->item;
+
+        order_remove(&queue->order, first->key);
+        add_fair(queue, job, NULL);
+        job->client->waiting++;
+    }
+}
+
+static void leave_fair(struct queue *queue)
+{
+    const struct order_entry *next;
+
+    while ((next = order_first(&queue->order)) && next->key.key != UINT64_MAX) {
+        struct client *client = order_take_first(&queue->order).item;
+        struct order_entry first = order_take_first(&client->line);
+
+        order_insert(&queue->order, first.key, first.item);
+    }
 }
 
 const struct queue_policy queue_policy_fair = {.name = "fair",
+                                               .turns = true,
                                                .key = key_fair,
                                                .add = add_fair,
                                                .remove = remove_fair,
+                                               .take = take_fair,
                                                .position = position_fair,
-                                               .job_of = job_of_fair};
+                                               .job_at = job_at_fair,
+                                               .enter = enter_fair,
+                                               .leave = leave_fair};

@@ -7,22 +7,24 @@ static uint64_t key_fifo(const struct queue *queue, const struct client *client,
     (void)queue;
     (void)client;
     (void)priority;
-    return 0;
+    return UINT64_MAX;
 }
 
-static void add_fifo(struct queue *queue, struct job *job, bool returned)
+static void add_fifo(struct queue *queue, struct job *job, const struct queue_place *old)
 {
-    (void)returned;
-    job->place.key = 0;
-    job->index.key = 0; /* should it go back under fair: it had no turn */
-    order_insert(&queue->order, &job->place);
+    (void)old;
+    order_insert(&queue->order, queue_coming(job), job);
 }
 
-static void remove_fifo(struct queue *queue, struct job *job, bool served)
+static void remove_fifo(struct queue *queue, struct job *job)
 {
-    (void)served;
-    order_remove(&queue->order, &job->place);
+    order_remove(&queue->order, queue_coming(job));
+}
+
+static unsigned position_fifo(const struct queue *queue, const struct job *job)
+{
+    return order_rank(&queue->order, queue_coming(job));
 }
 
 const struct queue_policy queue_policy_fifo = {
-    .name = "fifo", .key = key_fifo, .add = add_fifo, .remove = remove_fifo};
+    .name = "fifo", .key = key_fifo, .add = add_fifo, .remove = remove_fifo, .position = position_fifo};

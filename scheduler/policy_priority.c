@@ -13,55 +13,96 @@ static uint64_t key_priority(const struct queue *queue, const struct client *cli
     return CLASSES + (uint64_t)priority;
 }
 
-static void add_priority(struct queue *queue, struct job *job, bool returned)
+static struct order_key key_of(const struct job *job)
 {
-    (void)returned;
-    job->place.key = job->starved ? STARVED : key_priority(queue, job->client, job->priority);
-    order_insert(&queue->order, &job->place);
-    if (job->starved)
-        return;
-    job->index.key = 0;
-    job->index.seq = job->place.seq;
-    order_insert(&queue->ages, &job->index);
+    return (struct order_key){.key = job->starved ? STARVED : CLASSES + (uint64_t)job->filed,
+                              .seq = job->seq};
 }
 
-static void remove_priority(struct queue *queue, struct job *job, bool served)
+/* It may be the next one that begins to starve. */
+static void watch(struct queue *queue, const struct job *job)
 {
-    (void)served;
-    order_remove(&queue->order, &job->place);
-    if (!job->starved)
-        order_remove(&queue->ages, &job->index);
+    int64_t starves_us = job->arrival_us + queue->config.starvation_us;
+
+    if (!job->starved && starves_us < queue->lift_us)
+        queue->lift_us = starves_us;
 }
 
-static void move(struct queue *queue, struct job *job, uint64_t key)
+static void add_priority(struct queue *queue, struct job *job, const struct queue_place *old)
 {
-    order_remove(&queue->order, &job->place);
-    job->place.key = key;
-    order_insert(&queue->order, &job->place);
+    (void)old;
+    job->filed = job->priority;
+    order_insert(&queue->order, key_of(job), job);
+    watch(queue, job);
+}
+
+static void remove_priority(struct queue *queue, struct job *job)
+{
+    order_remove(&queue->order, key_of(job));
 }
 
 static void update_priority(struct queue *queue, struct job *job)
 {
-    uint64_t key = key_priority(queue, job->client, job->priority);
-
-    if (!job->starved && job->place.key != key)
-        move(queue, job, key);
+    watch(queue, job);
+    if (job->starved || job->filed == job->priority)
+        return;
+    remove_priority(queue, job);
+    add_priority(queue, job, NULL);
 }
 
+/* The oldest of each class is its first one. Before the first of them starves there is nothing to do. */
 static void lift_starved(struct queue *queue, int64_t now_us)
 {
-    const struct order_node *oldest;
+    struct order_key from = {.key = CLASSES};
+    const struct order_entry *first;
 
-    if (queue->config.starvation_us <= 0)
+    if (queue->config.starvation_us <= 0 || now_us < queue->lift_us)
         return;
-    while ((oldest = order_at(&queue->ages, 0))) {
-        struct job *job = queue_job_of_index(oldest);
+    queue->lift_us = INT64_MAX;
+    while ((first = order_seek(&queue->order, from))) {
+        struct job *job = first->item;
 
-        if (now_us - job->arrival_us < queue->config.starvation_us)
-            return;
-        order_remove(&queue->ages, &job->index);
+        from.key = first->key.key;
+        if (now_us - job->arrival_us < queue->config.starvation_us) {
+            watch(queue, job);
+            from.key++; /* the next class */
+            continue;
+        }
+        remove_priority(queue, job);
         job->starved = true;
-        move(queue, job, STARVED);
+        add_priority(queue, job, NULL);
+        if (queue->config.lifted)
+            queue->config.lifted(queue->config.arg, job, now_us);
+    }
+}
+
+static unsigned position_priority(const struct queue *queue, const struct job *job)
+{
+    return order_rank(&queue->order, key_of(job));
+}
+
+/* The order of coming lies behind all classes. */
+static void enter_priority(struct queue *queue)
+{
+    const struct order_entry *last;
+
+    queue->lift_us = INT64_MAX;
+    while ((last = order_at(&queue->order, order_count(&queue->order) - 1)) && last->key.key == UINT64_MAX) {
+        struct job *job = last->item;
+
+        order_remove(&queue->order, last->key);
+        add_priority(queue, job, NULL);
+    }
+}
+
+static void leave_priority(struct queue *queue)
+{
+    const struct order_entry *next;
+
+    while ((next = order_first(&queue->order)) && next->key.key != UINT64_MAX) {
+        struct job *job = order_take_first(&queue->order).item;
+
+        order_insert(&queue->order, queue_coming(job), job);
     }
 }
 
@@ -70,4 +111,7 @@ const struct queue_policy queue_policy_priority = {.name = "priority",
                                                    .add = add_priority,
                                                    .remove = remove_priority,
                                                    .update = update_priority,
-                                                   .lift = lift_starved};
+                                                   .lift = lift_starved,
+                                                   .position = position_priority,
+                                                   .enter = enter_priority,
+                                                   .leave = leave_priority};

@@ -1,9 +1,7 @@
 /* queue.c - see queue.h. */
 #include "scheduler/queue.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stddef.h>
 
 #define FIRST_ROUND (UINT64_C(1) << 32) /* a returned job may need a place before the first */
 
@@ -50,26 +48,34 @@ unsigned queue_count(const struct queue *queue)
 enum queue_room queue_room(const struct queue *queue, uint64_t client, uint8_t priority)
 {
     const struct client *known = clients_find(&queue->clients, client);
-    const struct order_node *last;
+    const struct order_entry *last;
 
     if (queue->config.client_max > 0 && known && known->waiting >= queue->config.client_max)
         return QUEUE_CLIENT_FULL;
     if (queue_count(queue) < queue->config.max)
         return QUEUE_ROOM;
     last = order_at(&queue->order, queue_count(queue) - 1);
-    return last && queue->config.policy->key(queue, known, priority) < last->key ? QUEUE_DISPLACES
-                                                                                 : QUEUE_FULL;
+    return last && queue->config.policy->key(queue, known, priority) < last->key.key ? QUEUE_DISPLACES
+                                                                                     : QUEUE_FULL;
 }
 
-static void add(struct queue *queue, struct job *job, bool returned)
+/* Whoever waits or may come back has room in every order that the policy needs. */
+static int reserve(struct queue *queue, struct client *client)
 {
-    queue->config.policy->add(queue, job, returned);
+    int rc = queue->config.policy->turns ? order_reserve(&client->line, client->jobs) : 0;
+
+    return rc == 0 ? order_reserve(&queue->order, queue->jobs) : rc;
+}
+
+static void add(struct queue *queue, struct job *job, const struct queue_place *old)
+{
+    queue->config.policy->add(queue, job, old);
     job->client->waiting++;
 }
 
-static void take_out(struct queue *queue, struct job *job, bool served)
+static void take_out(struct queue *queue, struct job *job)
 {
-    queue->config.policy->remove(queue, job, served);
+    queue->config.policy->remove(queue, job);
     job->client->waiting--;
 }
 
@@ -78,33 +84,57 @@ int queue_push(struct queue *queue, struct job *job, uint64_t client)
     job->client = clients_take(&queue->clients, client);
     if (!job->client)
         return -ENOMEM;
-    add(queue, job, false);
+    queue->jobs++;
+    if (reserve(queue, job->client) < 0) {
+        queue_forget(queue, job);
+        return -ENOMEM;
+    }
+    add(queue, job, NULL);
     return 0;
 }
 
-void queue_return(struct queue *queue, struct job *job)
+void queue_return(struct queue *queue, struct job *job, const struct queue_place *old)
 {
-    add(queue, job, true);
+    add(queue, job, old);
 }
 
 void queue_forget(struct queue *queue, struct job *job)
 {
-    if (job->client)
-        clients_release(&queue->clients, job->client);
+    struct client *client = job->client;
+
+    if (!client)
+        return;
     job->client = NULL;
+    queue->jobs--;
+    order_reserve(&queue->order, queue->jobs);
+    clients_release(&queue->clients, client);
+}
+
+static struct job *job_at(const struct queue *queue, const struct order_entry *entry)
+{
+    if (!entry)
+        return NULL;
+    return queue->config.policy->job_at ? queue->config.policy->job_at(queue, entry) : entry->item;
 }
 
 struct job *queue_peek(const struct queue *queue)
 {
-    return queue_at(queue, 0);
+    return job_at(queue, order_first(&queue->order));
 }
 
-struct job *queue_pop(struct queue *queue)
+struct job *queue_pop(struct queue *queue, struct queue_place *place)
 {
-    struct job *job = queue_peek(queue);
+    const struct queue_policy *policy = queue->config.policy;
+    const struct order_entry *first = order_first(&queue->order);
+    struct job *job;
 
-    if (job)
-        take_out(queue, job, true);
+    *place = (struct queue_place){.round = 0};
+    if (!first)
+        return NULL;
+    if (policy->turns)
+        *place = (struct queue_place){.round = first->key.key, .turn = first->key.seq};
+    job = policy->take ? policy->take(queue) : order_take_first(&queue->order).item;
+    job->client->waiting--;
     return job;
 }
 
@@ -115,7 +145,7 @@ struct job *queue_last(const struct queue *queue)
 
 void queue_remove(struct queue *queue, struct job *job)
 {
-    take_out(queue, job, false);
+    take_out(queue, job);
 }
 
 void queue_update(struct queue *queue, struct job *job)
@@ -126,9 +156,9 @@ void queue_update(struct queue *queue, struct job *job)
 
 void queue_reorder(struct queue *queue, struct job *job, uint64_t seq)
 {
-    take_out(queue, job, false);
-    job->place.seq = seq;
-    add(queue, job, false);
+    take_out(queue, job);
+    job->seq = seq;
+    add(queue, job, NULL);
 }
 
 void queue_lift(struct queue *queue, int64_t now_us)
@@ -139,40 +169,42 @@ void queue_lift(struct queue *queue, int64_t now_us)
 
 unsigned queue_position(const struct queue *queue, const struct job *job)
 {
-    if (queue->config.policy->position)
-        return queue->config.policy->position(queue, job);
-    return order_rank(&queue->order, &job->place);
+    return queue->config.policy->position(queue, job);
 }
 
 struct job *queue_at(const struct queue *queue, unsigned position)
 {
-    const struct order_node *at = order_at(&queue->order, position);
+    return job_at(queue, order_at(&queue->order, position));
+}
 
-    if (!at)
-        return NULL;
-    if (queue->config.policy->job_of)
-        return queue->config.policy->job_of(queue, at);
-    return queue_job_of_place(at);
+/* Room in the lines of all clients for all of their jobs, or for none. 0 or -ENOMEM. */
+static int reserve_lines(struct queue *queue, bool room)
+{
+    struct client *client;
+    int rc = 0;
+
+    for (unsigned i = 0; rc == 0 && (client = clients_at(&queue->clients, i)); i++)
+        rc = order_reserve(&client->line, room ? client->jobs : 0);
+    return rc;
 }
 
 /* By way of the order of coming, so that the new order is the same whichever the old one was. */
-void queue_switch(struct queue *queue, const struct queue_policy *policy)
+int queue_switch(struct queue *queue, const struct queue_policy *policy)
 {
-    struct order all = {.root = NULL};
-    struct job *job;
+    const struct queue_policy *old = queue->config.policy;
 
-    if (policy == queue->config.policy)
-        return;
-    while ((job = queue_peek(queue))) {
-        take_out(queue, job, false);
-        job->place.key = 0;
-        order_insert(&all, &job->place);
+    if (policy == old)
+        return 0;
+    if (policy->turns && reserve_lines(queue, true) < 0) {
+        reserve_lines(queue, false);
+        return -ENOMEM;
     }
-    assert(!queue->ages.root);
+    if (old->leave)
+        old->leave(queue);
+    if (policy->enter)
+        policy->enter(queue);
     queue->config.policy = policy;
-    while (all.root) {
-        job = queue_job_of_place(order_at(&all, 0));
-        order_remove(&all, &job->place);
-        add(queue, job, false);
-    }
+    if (old->turns)
+        reserve_lines(queue, false);
+    return 0;
 }

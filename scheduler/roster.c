@@ -1,67 +1,65 @@
 /* roster.c - see roster.h. */
-#define HASH_NONFATAL_OOM 1 /* uthash would exit(); with this a failed add leaves hh.tbl NULL */
 #include "scheduler/roster.h"
 
 #include <errno.h>
 
-void roster_init(struct roster *roster)
+_Static_assert(sizeof(struct waiter_id) == TABLE_KEY_BYTES, "a waiter is found by its id");
+_Static_assert(JOB_KEY_BYTES == TABLE_KEY_BYTES, "a job is found by its key");
+
+int roster_init(struct roster *roster, unsigned waiters_max, unsigned abandoned_max)
 {
-    *roster = (struct roster){.waiters = NULL};
-    deadlines_init(&roster->deadlines);
+    *roster = (struct roster){.waiters = {.things = NULL}};
+    if (table_init(&roster->waiters, waiters_max, offsetof(struct waiter, id)) == 0 &&
+        table_init(&roster->jobs, waiters_max + abandoned_max, offsetof(struct job, key)) == 0 &&
+        deadlines_init(&roster->deadlines, waiters_max) == 0)
+        return 0;
+    roster_done(roster);
+    return -ENOMEM;
 }
 
 void roster_done(struct roster *roster)
 {
-    HASH_CLEAR(hh, roster->waiters);
-    HASH_CLEAR(hh, roster->jobs);
+    table_done(&roster->waiters);
+    table_done(&roster->jobs);
     deadlines_done(&roster->deadlines);
 }
 
 unsigned roster_waiter_count(const struct roster *roster)
 {
-    return HASH_COUNT(roster->waiters);
+    return roster->waiters.count;
 }
 
 struct waiter *roster_find_waiter(const struct roster *roster, struct waiter_id id)
 {
-    struct waiter *found;
-
-    HASH_FIND(hh, roster->waiters, &id, sizeof(id), found);
-    return found;
+    return table_find(&roster->waiters, &id);
 }
 
 struct job *roster_find_job(const struct roster *roster, const uint8_t key[JOB_KEY_BYTES])
 {
-    struct job *found;
-
-    HASH_FIND(hh, roster->jobs, key, JOB_KEY_BYTES, found);
-    return found;
+    return table_find(&roster->jobs, key);
 }
 
 int roster_add_waiter(struct roster *roster, struct waiter *waiter)
 {
-    if (deadlines_add(&roster->deadlines, waiter) < 0)
-        return -ENOMEM;
-    HASH_ADD(hh, roster->waiters, id, sizeof(waiter->id), waiter);
-    if (waiter->hh.tbl)
-        return 0;
-    deadlines_remove(&roster->deadlines, waiter);
-    return -ENOMEM;
+    int rc = table_add(&roster->waiters, waiter);
+
+    if (rc == 0)
+        deadlines_add(&roster->deadlines, waiter);
+    return rc;
 }
 
 int roster_add_job(struct roster *roster, struct job *job)
 {
-    HASH_ADD(hh, roster->jobs, key, JOB_KEY_BYTES, job);
-    return job->hh.tbl ? 0 : -ENOMEM;
+    return table_add(&roster->jobs, job);
 }
 
 void roster_remove_waiter(struct roster *roster, struct waiter *waiter)
 {
-    HASH_DEL(roster->waiters, waiter);
+    table_remove(&roster->waiters, waiter);
     deadlines_remove(&roster->deadlines, waiter);
 }
 
 void roster_remove_job(struct roster *roster, struct job *job)
 {
-    HASH_DEL(roster->jobs, job);
+    table_remove(&roster->jobs, job);
 }

@@ -113,6 +113,15 @@ int64_t roundtrip_ceiling_us(const struct roundtrip *roundtrip)
     return first_us + CEILING_CARE * widened(first_us - tenth_us, roundtrip_count(roundtrip)) + SLACK_US;
 }
 
+int64_t roundtrip_shortest_us(const struct roundtrip *roundtrip)
+{
+    const struct roundtrip_half *a = &roundtrip->halves[0], *b = &roundtrip->halves[1];
+
+    if (a->count == 0 || b->count == 0)
+        return a->count == 0 ? b->least_us[0] : a->least_us[0];
+    return a->least_us[0] < b->least_us[0] ? a->least_us[0] : b->least_us[0];
+}
+
 int64_t roundtrip_longest_us(const struct roundtrip *roundtrip)
 {
     const struct roundtrip_half *halves = roundtrip->halves;

@@ -42,7 +42,8 @@ int64_t roundtrip_floor_us(const struct roundtrip *roundtrip);
  * known, and where the upper tail is heavy: y1 - y10 more than an eighth of y10 - x1. From an exponential or
  * Pareto tail no bound follows that is both safe and of use (simulated: 2 rejections in 10^5). */
 int64_t roundtrip_ceiling_us(const struct roundtrip *roundtrip);
-/* The longest one seen; 0 before the first. */
+/* The shortest and the longest one seen; 0 before the first. */
+int64_t roundtrip_shortest_us(const struct roundtrip *roundtrip);
 int64_t roundtrip_longest_us(const struct roundtrip *roundtrip);
 
 void roundtrip_summarise(const struct roundtrip *roundtrip, struct roundtrip_digest *digest);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,33 +17,62 @@
 
 static const char *const lane_names[LANES] = {"score"};
 
-/* One line and one event for each decision. */
-void scheduler_report(struct scheduler *scheduler, enum log_level level, const char *name,
-                      const struct decision *decision)
+void scheduler_tell(struct scheduler *scheduler, const struct lane *lane, enum decision_id decision,
+                    const struct audit_facts *facts)
 {
-    struct message_event event = {.name = text_of(name), .request = decision->request};
-    struct log_field fields[6] = {{.key = NULL}};
-    unsigned count = 0;
+    struct audit_facts of_lane = *facts;
 
-    event.attempt = decision->attempt;
-    event.value = decision->value;
-    if (decision->lane) {
-        event.lane = text_of(decision->lane->name);
-        fields[count++] = log_text("lane", event.lane);
+    if (lane)
+        of_lane.lane = text_of(lane->name);
+    audit_tell(&scheduler->audit, decision, &of_lane, NULL);
+}
+
+/* What a note leaves to the view: how the limiter stands now. */
+static void write_bounds(const struct lane *lane, char note[MESSAGE_NOTE_BYTES + 1])
+{
+    struct core_view view;
+
+    core_look(lane->core, clock_now_us(), &view);
+    snprintf(note, MESSAGE_NOTE_BYTES + 1, "g_us %" PRId64 ", doubt_ppm %" PRId64, view.g_us, view.doubt_ppm);
+}
+
+static void count_note(struct scheduler *scheduler, enum decision_id decision, uint64_t count)
+{
+    if (decision == DECISION_SCHEDULER_LIFTED)
+        metric_add(&scheduler->metrics, METRIC_SCHEDULER_LIFTED, (int64_t)count);
+    else if (decision == DECISION_SCHEDULER_REQUEUED)
+        metric_add(&scheduler->metrics, METRIC_SCHEDULER_REQUEUED, (int64_t)count);
+}
+
+static void tell_note(struct scheduler *scheduler, const struct lane *lane, const struct note *note)
+{
+    const struct waiter *waiter = core_find(lane->core, note->who);
+    struct audit_facts facts = {.attempt = note->attempt, .reason = note->reason, .value = note->value};
+    char bounds[MESSAGE_NOTE_BYTES + 1];
+
+    if (waiter)
+        facts.request = ticket_text(waiter->mine);
+    if (decision_spec(note->decision)->facts & FACT_NOTE) {
+        write_bounds(lane, bounds);
+        facts.note = text_of(bounds);
     }
-    if (decision->request.bytes > 0)
-        fields[count++] = log_text("request", decision->request);
-    if (decision->attempt)
-        fields[count++] = log_int("attempt", (int64_t)decision->attempt);
-    if (decision->reason != REASON_NONE) {
-        event.reason = text_of(reason_name(decision->reason));
-        fields[count++] = log_text("reason", event.reason);
+    scheduler_tell(scheduler, lane, note->decision, &facts);
+}
+
+void scheduler_tell_notes(struct scheduler *scheduler, const struct lane *lane)
+{
+    enum decision_id missed;
+    struct note note;
+    uint64_t count;
+
+    while (core_noted(lane->core, &note)) {
+        count_note(scheduler, note.decision, 1);
+        tell_note(scheduler, lane, &note);
     }
-    if (decision->measure)
-        fields[count++] = log_int(decision->measure, decision->value);
-    fields[count] = (struct log_field){.key = NULL};
-    log_write(level, name, fields);
-    event_emit(scheduler->events, &event);
+    while ((missed = core_missed(lane->core, &count)) != DECISION_COUNT) {
+        count_note(scheduler, missed, count);
+        audit_miss(&scheduler->audit, missed, count);
+    }
 }
 
 void scheduler_count(struct scheduler *scheduler, enum metric metric)
@@ -71,11 +101,11 @@ void scheduler_bad(void *arg, uint64_t peer, int error)
     log_warn("bad_message", log_hex("epoch", peer), log_int("error", error));
 }
 
-/* Before a grant leaves: what it may do to the provider's window must be known to the next epoch. A failure
- * is told once, and when it is over. */
-static void save(struct scheduler *scheduler, struct lane *lane, bool again, int64_t now_us)
+/* A failure is told once, and when it is over. */
+void scheduler_save(struct scheduler *scheduler, struct lane *lane, bool again, int64_t now_us)
 {
     bool before = lane->state_error == 0, kept;
+    struct audit_facts facts = {.value = 0};
 
     if (lane_save(lane, again, now_us) < 0)
         scheduler_count(scheduler, METRIC_SCHEDULER_STATE_ERRORS);
@@ -83,10 +113,9 @@ static void save(struct scheduler *scheduler, struct lane *lane, bool again, int
     if (kept == before)
         return;
     if (!kept)
-        log_warn("state_unwritable", log_str("path", lane->state.path),
-                 log_str("why", strerror(-lane->state_error)));
-    scheduler_report(scheduler, kept ? LOG_INFO : LOG_WARN, kept ? "state_kept" : "state_degraded",
-                     &(struct decision){.lane = lane});
+        facts.note = text_of(strerror(-lane->state_error));
+    scheduler_tell(scheduler, lane, kept ? DECISION_SCHEDULER_STATE_KEPT : DECISION_SCHEDULER_STATE_DEGRADED,
+                   &facts);
 }
 
 static void pump_lane(struct scheduler *scheduler, struct lane *lane, int64_t now_us)
@@ -97,19 +126,20 @@ static void pump_lane(struct scheduler *scheduler, struct lane *lane, int64_t no
     bool alive = true;
 
     while (alive && core_next(lane->core, now_us, &grant)) {
-        save(scheduler, lane, false, now_us);
+        scheduler_tell_notes(scheduler, lane);
+        scheduler_save(scheduler, lane, false, now_us);
         alive = fetchers_hand_over(scheduler, lane, &grant);
     }
+    scheduler_tell_notes(scheduler, lane);
     while (alive && (attempt = core_recall(lane->core)) != 0) {
         struct message message = {.type = MESSAGE_TYPE_abort, .abort = {.attempt = attempt}};
 
-        scheduler_report(scheduler, LOG_INFO, "recalled",
-                         &(struct decision){.lane = lane, .attempt = attempt});
+        scheduler_tell_notes(scheduler, lane);
         alive = fetchers_send(scheduler, &message, NULL);
     }
     while ((waiter = core_expire(lane->core, now_us)))
         gateways_dismiss(scheduler, lane, waiter, now_us);
-    save(scheduler, lane, false, now_us);
+    scheduler_save(scheduler, lane, false, now_us);
 }
 
 static void on_pump(evutil_socket_t fd, short what, void *arg)
@@ -131,6 +161,7 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
         in_flight += view.in_flight;
     }
     if (scheduler->draining && in_flight == 0 && gateways_told(scheduler)) {
+        audit_tick(&scheduler->audit);
         loop_drained(scheduler->loop); /* bus_free() says goodbye; gateways submit again to the next epoch */
         return;
     }
@@ -152,9 +183,10 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_FETCHER_UP, scheduler->fetcher != 0);
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_STATE_DEGRADED, 0);
     for (size_t i = 0; i < LANES; i++) {
-        save(scheduler, &scheduler->lanes[i], true, clock_now_us());
+        scheduler_save(scheduler, &scheduler->lanes[i], true, clock_now_us());
         lane_gauges(&scheduler->lanes[i], clock_now_us(), &scheduler->metrics);
     }
+    audit_tick(&scheduler->audit);
     event_totals(scheduler->events, &scheduler->metrics);
     controls_tick(scheduler, clock_now_us());
     gateways_tell(scheduler);
@@ -212,6 +244,7 @@ static bool open_bus(struct scheduler *scheduler)
     }
     config_endpoint(scheduler->config, "events", endpoint);
     scheduler->events = event_publisher_new(scheduler->bus, endpoint, "scheduler");
+    scheduler->audit = (struct audit){.events = scheduler->events, .left_out = DECISION_SCHEDULER_LEFT_OUT};
     config_endpoint(scheduler->config, "fetcher", endpoint);
     scheduler->fetchers = bus_serve(scheduler->bus, endpoint, &fetchers_handlers, scheduler);
     config_endpoint(scheduler->config, "gateways", endpoint);
@@ -248,11 +281,19 @@ static void tell_past(struct scheduler *scheduler)
     for (size_t i = 0; i < LANES; i++) {
         const struct lane *lane = &scheduler->lanes[i];
         struct core_view view;
+        struct audit_facts facts = {.lane = text_of(lane->name),
+                                    .note = text_of(limiter_past_name(lane->past))};
 
         core_look(lane->core, clock_now_us(), &view);
-        log_info("past", log_str("lane", lane->name), log_str("is", limiter_past_name(lane->past)),
-                 log_int("next_us", view.next_us), log_int("hold_us", view.hold_us),
-                 log_int("d_us", view.d_us));
+        facts.value = view.next_us;
+        audit_tell(&scheduler->audit,
+                   lane->past == LIMITER_PAST_KNOWN ? DECISION_SCHEDULER_RESTORED
+                                                    : DECISION_SCHEDULER_WINDOW_WAITED,
+                   &facts,
+                   (const struct log_field[]){log_int("hold_us", view.hold_us),
+                                              log_int("d_us", view.d_us),
+                                              log_int("paused", view.paused),
+                                              {.key = NULL}});
     }
 }
 

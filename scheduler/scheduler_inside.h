@@ -3,8 +3,8 @@
 #ifndef SLUICE_SCHEDULER_INSIDE_H
 #define SLUICE_SCHEDULER_INSIDE_H
 
+#include "common/audit.h"
 #include "common/bus.h"
-#include "common/event.h"
 #include "common/outbox.h"
 #include "scheduler/async.h"
 #include "scheduler/controls.h"
@@ -21,6 +21,7 @@ struct scheduler {
     struct bus *bus;
     struct bus_socket *gateways, *fetchers;
     struct event_publisher *events;
+    struct audit audit;
     struct event *pump_timer, *tell_timer;
     struct metrics metrics;
     struct lane lanes[LANES];
@@ -31,24 +32,19 @@ struct scheduler {
     struct controls controls;
 };
 
-/* What a decision is about; empty members are left out of line and event. */
-struct decision {
-    const struct lane *lane;
-    struct text request;
-    uint64_t attempt;
-    enum reason reason;
-    const char *measure; /* what value is, in the log line */
-    int64_t value;
-};
-
-/* One log line and one event for each decision. */
-void scheduler_report(struct scheduler *scheduler, enum log_level level, const char *name,
-                      const struct decision *decision);
+/* One log line and one event (common/audit.h). The lane is that of the facts; NULL: of none. */
+void scheduler_tell(struct scheduler *scheduler, const struct lane *lane, enum decision_id decision,
+                    const struct audit_facts *facts);
+/* The same for all that the lane's core has decided by itself since. */
+void scheduler_tell_notes(struct scheduler *scheduler, const struct lane *lane);
 void scheduler_count(struct scheduler *scheduler, enum metric metric);
 /* The lane of that name; NULL when there is none. */
 struct lane *scheduler_lane(struct scheduler *scheduler, struct text name);
 /* Something has changed: look what is to be done, once, when this wake-up's messages are all in. */
 void scheduler_pump_soon(struct scheduler *scheduler);
+/* Before a grant leaves, and before an order is answered: the next epoch must know of it. again: also what
+ * has not changed, to try whether it can be written. */
+void scheduler_save(struct scheduler *scheduler, struct lane *lane, bool again, int64_t now_us);
 /* Something unreadable came on a link. */
 void scheduler_bad(void *arg, uint64_t peer, int error);
 
@@ -56,9 +52,17 @@ extern const struct bus_link_handlers gateways_handlers, fetchers_handlers;
 
 /* Tells every gateway how every lane stands. */
 void gateways_tell(struct scheduler *scheduler);
-/* Tells the waiter's gateway why there is no answer. */
+/* Why a request that has waited gets no answer. */
+struct rejection {
+    enum decision_id decision;
+    enum reason reason;
+    uint64_t attempt; /* that has failed; 0 none */
+    int64_t retry_after_us;
+};
+
+/* Counts and tells it, and tells the waiter's gateway. */
 void gateways_reject(struct scheduler *scheduler, const struct lane *lane, const struct waiter *waiter,
-                     enum reason reason, int64_t retry_after_us, int64_t now_us);
+                     const struct rejection *rejection, int64_t now_us);
 /* The same with the waiter's own reason, unless its client has left. Takes the waiter. */
 void gateways_dismiss(struct scheduler *scheduler, const struct lane *lane, struct waiter *waiter,
                       int64_t now_us);

@@ -70,7 +70,7 @@ def open_by_errors(stack, first):
 
 def test_slow_answers_open_it_while_they_are_still_awaited():
     with Stack(RATE_LIMIT_SECONDS=0.05, CIRCUIT_BREAKER_SLOW_SECONDS=0.3, CIRCUIT_BREAKER_RESET_TIMEOUT=0.5,
-               RATE_LIMIT_MODE="fixed", RATE_LIMIT_GUARD=0) as stack:
+               RATE_LIMIT_MODE="fixed", RATE_LIMIT_GUARD=0, SIMULATOR_WINDOW_SECONDS=0) as stack:
         stack.simulator.faults("service_ms=1500")
         slow = [stack.wait(cpf.make(2000 + i)) for i in range(3)]
         opened = wait_for(lambda: status(stack)["state"] == "open" and time.monotonic(), "it opens")

@@ -20,6 +20,11 @@ SERVICES = ["gateway", "scheduler", "fetcher", "metricsd", "simulator"]  # in th
 RUN = [stack.ROOT / "deploy/run", "--no-install", "--build", stack.BIN]
 
 
+def heed_interrupts():
+    """Tests that run in the background inherit that SIGINT is ignored, and a shell could not trap it then."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Deployed:
     def __init__(self, folder=None, **options):
         self.made = folder is None
@@ -30,7 +35,8 @@ class Deployed:
             "FEED_ENDPOINT": f"ipc://{self.folder}/public.ipc"} | options
         with open(self.log, "ab") as log:
             self.popen = subprocess.Popen(RUN, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
-                                          stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+                                          stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+                                          preexec_fn=heed_interrupts)
         self.urls = {}
         self.pids = []
 

@@ -45,7 +45,7 @@ def test_killed_right_after_a_grant(mode, window, kills):
         assert [answer.status for answer in answers] == [200] * len(answers)
         assert stack.simulator.state()["rejected"] == 0
         assert min(gaps(stack)) >= window * 1e9
-        assert stack.processes["scheduler"].log_text().count("is=known") == kills
+        assert stack.processes["scheduler"].log_text().count("note=known") == kills
 
 
 def test_after_an_idle_time_nobody_waits():
@@ -57,7 +57,7 @@ def test_after_an_idle_time_nobody_waits():
         stack.spawn("scheduler")
         answer = stack.ask(cpf.make(7201))
         assert answer.status == 200 and answer.seconds < 1.5
-        assert "is=known" in stack.processes["scheduler"].log_text()
+        assert "note=known" in stack.processes["scheduler"].log_text()
 
 
 def test_without_a_state_a_start_waits_the_window():
@@ -121,3 +121,19 @@ def test_a_second_scheduler_refuses_to_start():
                                 capture_output=True, text=True, check=False)
         assert second.returncode == 1 and not (stack.folder / "elsewhere").exists()
         assert [answer.status for answer in stack.ask_all(cpf.make_many(5, 7260))] == [200] * 5
+
+
+def test_a_wish_to_wait_that_comes_while_the_scheduler_is_away():
+    """The provider's 429 is on its way when the scheduler dies: the next one hears of it from the fetcher."""
+    with Stack(RATE_LIMIT_SECONDS=0.1) as stack:
+        assert stack.ask(cpf.make(7300)).status == 200
+        stack.simulator.faults("status=429&retry_after=4&backward_ms=300&count=1")
+        asking, answers = ask_in_background(stack, [cpf.make(7301)])
+        wait_for(lambda: stack.simulator.state()["arrivals"] == 2, "the provider has it")
+        stack.kill("scheduler")
+        wait_for(lambda: "limited" in stack.processes["fetcher"].log_text(), "the answer has come")
+        stack.spawn("scheduler")
+        asking.join()
+        assert answers[0].status == 200
+        assert gaps(stack)[1] >= 4e9
+        assert stack.simulator.state()["rejected"] == 0

@@ -28,7 +28,7 @@ class Answer:
 
 
 def request_bytes(target, method="GET", fields=()):
-    lines = [f"{method} {target} HTTP/1.1", "Host: sluice", *(f"{name}: {value}" for name, value in fields)]
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in fields)]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

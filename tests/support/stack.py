@@ -3,9 +3,11 @@
     with Stack(RATE_LIMIT_SECONDS=0.1) as stack:
         assert stack.ask(cpf.make(1)).status == 200
 
-The programs are taken from SLUICE_BIN, else from build/dev/bin. At the end every process must have stopped in
+The programs are taken from SLUICE_BIN (in the environment, or as an option), else from build/dev/bin. At the end every process must have stopped in
 order and with status 0 (unless the test killed it), and no log may hold a sanitizer's report or a whole CPF.
 """
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -24,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SLUICE_BIN", ROOT / "build/dev/bin"))
 START_SECONDS = 20  # sanitized programs on a busy machine
 PROCESSES = ["metricsd", "fetcher", "scheduler", "gateway"]  # they are stopped the other way round
+ALL = [*PROCESSES, "simulator"]
 SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:")
 
 
@@ -52,6 +55,17 @@ def check_log(name, text):
         assert re.sub(r"\D", "", number) not in cpf.used, f"{name}: a whole CPF in the log"
 
 
+def release_programs():
+    """Where programs without sanitizers are, for what cannot be tested with them; built if that is not done yet."""
+    build = ["cmake", "--build", "--preset", "release", "--target", *(f"sluice-{name}" for name in ALL)]
+    (ROOT / "build").mkdir(exist_ok=True)
+    with open(ROOT / "build/release.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in (["cmake", "--preset", "release"], build):
+            subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return ROOT / "build/release/bin"
+
+
 class Process:
     """One running program. Its log is the file `log`, the words of its READY line are in `ready`."""
 
@@ -62,7 +76,8 @@ class Process:
         self.killed = False
         self.told_to_stop = False
         with open(self.log, "ab") as log:
-            self.popen = subprocess.Popen([BIN / f"sluice-{name}"], env=environment, cwd=folder,
+            programs = pathlib.Path(environment.get("SLUICE_BIN", BIN))
+            self.popen = subprocess.Popen([programs / f"sluice-{name}"], env=environment, cwd=folder,
                                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
 
     def wait_ready(self):
@@ -124,6 +139,26 @@ class Simulator:
     def arrivals(self):
         """All that came to the provider: dictionaries with ns, verdict, gap_ns, cpf (masked), ..."""
         return self.control("log?limit=10000")["entries"]
+
+
+class Provider:
+    """The provider's stand-in alone."""
+
+    def __init__(self, **options):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-"))
+        self.environment = clean_environment() | {"SIMULATOR_PORT": "0"} | {
+            name: str(value) for name, value in options.items()}
+
+    def __enter__(self):
+        self.process = Process("simulator", self.environment, self.folder)
+        self.process.wait_ready()
+        return Simulator(int(self.process.ready["port"]))
+
+    def __exit__(self, kind, error, trace):
+        try:
+            assert self.process.stop() == 0
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Stack:
@@ -228,6 +263,21 @@ class Stack:
 
     def get(self, target, **how):
         return client.ask(self.port, target, **how)
+
+    def queued(self):
+        """How many requests wait in the queue."""
+        return len(self.get("/admin/queue?limit=200").json()["requests"])
+
+    def order(self, what):
+        """An operator's order; a scheduler that has just been started may not be connected yet."""
+        wait_for(lambda: self.get(f"/admin/{what}", method="POST").status == 200, what)
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Nothing is sent meanwhile."""
+        self.order("pause")
+        yield
+        self.order("resume")
 
     def state(self):
         """metricsd's /api/state."""

@@ -106,10 +106,10 @@ static void what_is_no_state_is_none(void **state)
         "sluice-breaker 1 open=1 failures=3 left_us=1 span_us=1 now_us=1 wall_us=1 boot=a reason=none",
         "sluice-breaker 1 open=1 failures=3 left_us=-1 span_us=1 now_us=1 wall_us=1 boot=a reason=none\n",
         "sluice-breaker 1 open=1 failures=3 left_us=9e99 span_us=1 now_us=1 wall_us=1 boot=a reason=none\n",
-        "sluice-breaker 1 open=1 failures=3 left_us=999999999999999999999 span_us=1 now_us=1 wall_us=1 "
-        "boot=a\n",
-        "sluice-breaker 1 open=1 failures=3 left_us=86400000001 span_us=1 now_us=1 wall_us=1 boot=a "
-        "reason=none\n",
+        ("sluice-breaker 1 open=1 failures=3 left_us=999999999999999999999 span_us=1 now_us=1 wall_us=1 "
+         "boot=a reason=none\n"),
+        ("sluice-breaker 1 open=1 failures=3 left_us=86400000001 span_us=1 now_us=1 wall_us=1 boot=a "
+         "reason=none\n"),
         "sluice-breaker 1 open=2 failures=3 left_us=1 span_us=1 now_us=1 wall_us=1 boot=a reason=none\n",
         "sluice-breaker 1 open=1 failures=3 left_us=1 span_us=-5 now_us=1 wall_us=1 boot=a reason=none\n",
         "sluice-breaker 1 open=1 failures=3 left_us=1 span_us=1 now_us=-1 wall_us=1 boot=a reason=none\n",

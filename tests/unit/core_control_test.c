@@ -15,7 +15,6 @@ static const struct core_config roomy = {
     .give_up_us = 10 * T,
     .attempt_base = 1000,
     .free_payload = free,
-    .free_mine = free,
 };
 
 /* "1@1 5@1 2@2 ": the ids of those in the list, each with its position. */

@@ -237,6 +237,24 @@ static void a_hold_recalls_what_is_not_sent_yet(void **state)
     core_free(stage.core);
 }
 
+/* The answer to a call of the scheduler before: what it asks for is for whoever asks. */
+static void a_hold_for_somebody_else_is_a_hold(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    struct core_outcome limited = {.kind = FETCH_LIMITED, .sent_us = 1, .hold_us = 5 * T};
+    int64_t until_us = stage.now_us + 5 * T;
+    char key;
+
+    (void)state;
+    limited.first_us = stage.now_us;
+    core_fetcher_ready(stage.core, 8, stage.now_us - 10 * MS, 1, stage.now_us);
+    submit(&stage, 1, 'a');
+    assert_null(core_fetched(stage.core, 77, &limited, stage.now_us));
+    grant_in_time(&stage, &key);
+    assert_in_range(stage.now_us, until_us, until_us + 10 * MS);
+    core_free(stage.core);
+}
+
 static void stands_still_when_told(void **state)
 {
     struct stage stage = stage_open(&plain);
@@ -278,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_grant_of_a_lost_fetcher_counts_until_its_lease_ends),
         cmocka_unit_test(a_new_scheduler_respects_what_the_old_one_sent),
         cmocka_unit_test(a_hold_recalls_what_is_not_sent_yet),
+        cmocka_unit_test(a_hold_for_somebody_else_is_a_hold),
         cmocka_unit_test(stands_still_when_told),
     };
 

@@ -264,6 +264,27 @@ static void the_breaker_is_part_of_the_schedule(void **state)
 }
 
 /* Sharing a call that is about to be sent anyway can be too late, too; and leaves no trace then. */
+/* Slow answers have made the forecast longer than anybody's patience. If nobody were let in, nobody would
+ * learn that the provider has become quick again. */
+static void somebody_always_tries(void **state)
+{
+    static const struct scene slow = {"slow", LIMITER_STRICT, 1, 5 * T, 0, 20, 0};
+    struct core_verdict verdict;
+    struct play play;
+
+    (void)state;
+    play_open(&play, &slow);
+    warm_up(&play);
+    run_until(&play, play.stage.now_us + 10 * T);
+    verdict = submit_as(&play.stage, 1, 'a', 10, 4 * T, false); /* it has never been so quick */
+    assert_int_equal(verdict.reason, REASON_DEADLINE_UNMEETABLE);
+    play.stage.now_us += 10 * T;
+    assert_int_equal(submit_as(&play.stage, 2, 'a', 10, 4 * T, false).answer, CORE_QUEUED);
+    verdict = submit_as(&play.stage, 3, 'b', 10, 4 * T, false); /* one is enough */
+    assert_int_equal(verdict.reason, REASON_DEADLINE_UNMEETABLE);
+    core_free(play.stage.core);
+}
+
 static void who_joins_is_judged_by_its_new_place(void **state)
 {
     struct core_config config = plain;
@@ -291,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_hold_is_told_to_its_end),
         cmocka_unit_test(a_stall_is_expected_to_go_on),
         cmocka_unit_test(the_breaker_is_part_of_the_schedule),
+        cmocka_unit_test(somebody_always_tries),
         cmocka_unit_test(who_joins_is_judged_by_its_new_place),
     };
 

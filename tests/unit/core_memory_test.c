@@ -156,6 +156,47 @@ static void holds_and_pauses_go_on(void **state)
     core_free(next.core);
 }
 
+/* What is kept is written only when it differs: in any of its members. */
+static void memories_differ_when_a_member_does(void **state)
+{
+    struct stage stage = first_epoch();
+    struct core_memory first, other;
+    int64_t *const times[] = {&other.window_us,
+                              &other.limiter.bound_us,
+                              &other.limiter.extra_us,
+                              &other.limiter.hold_us,
+                              &other.limiter.doubt_ppm,
+                              &other.limiter.digest.least_us,
+                              &other.limiter.digest.tenth_least_us,
+                              &other.limiter.digest.tenth_most_us,
+                              &other.limiter.digest.most_us};
+    unsigned *const counts[] = {&other.limiter.held, &other.limiter.unanswered};
+
+    (void)state;
+    assert_true(core_remember(stage.core, stage.now_us, &first));
+    other = first;
+    assert_true(core_memory_equal(&first, &other));
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        ++*times[i];
+        assert_false(core_memory_equal(&first, &other));
+        --*times[i];
+    }
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        ++*counts[i];
+        assert_false(core_memory_equal(&first, &other));
+        --*counts[i];
+    }
+    other.limiter.digest.count++;
+    assert_false(core_memory_equal(&first, &other));
+    other = first;
+    other.paused = !first.paused;
+    assert_false(core_memory_equal(&first, &other));
+    other = first;
+    other.policy = &queue_policy_fair;
+    assert_false(core_memory_equal(&first, &other));
+    core_free(stage.core);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_cold_start_believes_the_fetcher),
         cmocka_unit_test(nothing_is_kept_before_the_fetcher_has_told),
         cmocka_unit_test(holds_and_pauses_go_on),
+        cmocka_unit_test(memories_differ_when_a_member_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

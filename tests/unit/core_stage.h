@@ -36,7 +36,6 @@ static const struct core_config plain = {
     .give_up_us = 10 * T,
     .attempt_base = 1000,
     .free_payload = free,
-    .free_mine = free,
 };
 
 static inline struct stage stage_open(const struct core_config *config)
@@ -59,7 +58,7 @@ static inline struct core_verdict submit_as(struct stage *stage, uint64_t id, ch
                                    .again = again,
                                    .arrival_us = again ? START - 50 * T + (int64_t)id : stage->now_us,
                                    .deadline_us = stage->now_us + patience_us,
-                                   .mine = malloc(1),
+                                   .mine = text_of("mine"),
                                    .payload = malloc(1)};
     struct core_verdict verdict;
 
@@ -67,8 +66,6 @@ static inline struct core_verdict submit_as(struct stage *stage, uint64_t id, ch
     core_submit(stage->core, &request, stage->now_us, &verdict);
     if (verdict.answer != CORE_QUEUED)
         free(request.payload);
-    if (verdict.answer != CORE_QUEUED && verdict.answer != CORE_JOINED)
-        free(request.mine);
     return verdict;
 }
 
@@ -77,17 +74,23 @@ static inline struct core_verdict submit(struct stage *stage, uint64_t id, char 
     return submit_as(stage, id, key, 10, 60 * T, false);
 }
 
+/* It is sent as early as it may. */
+static inline uint64_t take(struct stage *stage, const struct core_grant *grant, char *key)
+{
+    assert_true(grant->latest_us == grant->earliest_us + 50 * MS);
+    *key = (char)grant->job->key[0];
+    core_sent(stage->core, grant->attempt, grant->earliest_us);
+    stage->now_us = grant->earliest_us;
+    return grant->attempt;
+}
+
 /* The next grant: its attempt, and the key's letter. Fails the test when there is none. */
 static inline uint64_t grant(struct stage *stage, char *key)
 {
     struct core_grant grant;
 
     assert_true(core_next(stage->core, stage->now_us, &grant));
-    assert_true(grant.latest_us == grant.earliest_us + 50 * MS);
-    *key = (char)grant.job->key[0];
-    core_sent(stage->core, grant.attempt, grant.earliest_us);
-    stage->now_us = grant.earliest_us;
-    return grant.attempt;
+    return take(stage, &grant, key);
 }
 
 static inline bool grants_nothing(struct stage *stage)
@@ -108,7 +111,6 @@ static const char *retire(struct stage *stage, struct job *job)
         return "requeued";
     while ((waiter = job_shift(job))) {
         snprintf(line + strlen(line), sizeof(line) - strlen(line), "%d ", (int)waiter->id.request);
-        free(waiter->mine);
         waiter_free(waiter);
     }
     core_retire(stage->core, job);
@@ -143,27 +145,41 @@ static inline const char *expired(struct stage *stage)
     while ((waiter = core_expire(stage->core, stage->now_us))) {
         snprintf(line + strlen(line), sizeof(line) - strlen(line), "%d:%s ", (int)waiter->id.request,
                  reason_name((enum reason)waiter->reason));
-        free(waiter->mine);
         waiter_free(waiter);
     }
     return line;
+}
+
+/* So many requests wait, each for a call of its own. */
+static inline void assert_waiting(const struct stage *stage, unsigned count)
+{
+    struct core_view view;
+
+    core_look(stage->core, stage->now_us, &view);
+    assert_int_equal(view.queued, count);
+    assert_int_equal(view.waiters, count);
 }
 
 static inline bool cancel(struct stage *stage, uint64_t id)
 {
     struct waiter *waiter = core_cancel(stage->core, (struct waiter_id){GATE, id});
 
-    if (waiter)
-        free(waiter->mine);
     waiter_free(waiter);
     return waiter != NULL;
 }
 
-/* Moves to the time at which the core wants to be asked, and takes the grant. */
+/* Moves from time to time at which the core wants to be asked, until it grants. */
 static inline uint64_t grant_in_time(struct stage *stage, char *key)
 {
-    stage->now_us = core_next_wakeup(stage->core, stage->now_us);
-    return grant(stage, key);
+    struct core_grant grant;
+
+    do {
+        int64_t next_us = core_next_wakeup(stage->core, stage->now_us);
+
+        assert_true(next_us != CORE_NEVER);
+        stage->now_us = next_us;
+    } while (!core_next(stage->core, stage->now_us, &grant));
+    return take(stage, &grant, key);
 }
 
 #endif

@@ -9,11 +9,12 @@
 
 #include "scheduler/limiter_record.h"
 
-#define MS   1000LL
-#define T    (1000 * MS)
-#define HOUR (3600 * T)
-#define NOW  (5000000 * T)
-#define WALL (1700000000 * T)
+#define MS       1000LL
+#define T        (1000 * MS)
+#define HOUR     (3600 * T)
+#define SIX_DAYS ((INT64_C(1) << 39) - 1)
+#define NOW      (5000000 * T)
+#define WALL     (1700000000 * T)
 
 static struct limiter_record example(void)
 {
@@ -25,6 +26,7 @@ static struct limiter_record example(void)
                                    .core = {.limiter = {.held = 3,
                                                         .unanswered = 1,
                                                         .bound_us = NOW - 123456,
+                                                        .extra_us = 60 * MS,
                                                         .hold_us = NOW + 30 * T,
                                                         .doubt_ppm = 250000,
                                                         .digest = {.count = 1600,
@@ -237,6 +239,57 @@ static void settings_differ_when_one_of_them_does(void **state)
     assert_int_not_equal(limiter_record_settings(T, 1, "priority"), usual);
 }
 
+static void each_judgement_has_a_name(void **state)
+{
+    (void)state;
+    assert_string_equal(limiter_past_name(LIMITER_PAST_KNOWN), "known");
+    assert_string_equal(limiter_past_name(LIMITER_PAST_UNKNOWN), "unknown");
+}
+
+/* What is kept in steps is never told shorter than it is; a wall stamp never earlier, for what has gone since
+ * shortens the hold. */
+static void what_is_kept_in_steps_is_rounded_up(void **state)
+{
+    struct limiter_record record = example();
+    uint8_t bytes[LIMITER_RECORD_BYTES];
+
+    (void)state;
+    record.wall_us = WALL + 1;
+    record.core.limiter.extra_us = 60 * MS + 1;
+    limiter_record_encode(&record, "score", bytes);
+    assert_int_equal(limiter_record_decode(bytes, "score", &record), 0);
+    assert_int_equal(record.wall_us, WALL + T);
+    assert_int_equal(record.core.limiter.extra_us, 66 * MS);
+    record.core.limiter.extra_us = 24 * HOUR;
+    limiter_record_encode(&record, "score", bytes);
+    assert_int_equal(limiter_record_decode(bytes, "score", &record), 0);
+    assert_int_equal(record.core.limiter.extra_us, 24 * HOUR);
+}
+
+/* Times farther off than five bytes can tell; and no hold after a reboot. */
+static void times_too_far_off_are_cut(void **state)
+{
+    static const int64_t far_us = INT64_C(1) << 60;
+    struct limiter_record record = example();
+    struct limiter_memory *limiter = &record.core.limiter;
+    struct limiter_present now = present;
+    uint8_t bytes[LIMITER_RECORD_BYTES];
+
+    (void)state;
+    limiter->bound_us = record.now_us + far_us;
+    limiter_record_encode(&record, "score", bytes);
+    assert_int_equal(limiter_record_decode(bytes, "score", &record), 0);
+    assert_int_equal(limiter->bound_us - record.now_us, SIX_DAYS);
+    limiter->bound_us = record.now_us - far_us;
+    limiter_record_encode(&record, "score", bytes);
+    assert_int_equal(limiter_record_decode(bytes, "score", &record), 0);
+    assert_int_equal(record.now_us - limiter->bound_us, SIX_DAYS);
+    limiter->hold_us = 0;
+    now.boot++;
+    assert_int_equal(limiter_record_judge(&record, &now), LIMITER_PAST_REBOOTED);
+    assert_int_equal(limiter->hold_us, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +301,9 @@ int main(void)
         cmocka_unit_test(impossible_contents_are_refused),
         cmocka_unit_test(a_record_is_judged),
         cmocka_unit_test(settings_differ_when_one_of_them_does),
+        cmocka_unit_test(each_judgement_has_a_name),
+        cmocka_unit_test(what_is_kept_in_steps_is_rounded_up),
+        cmocka_unit_test(times_too_far_off_are_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,6 +206,34 @@ static void a_clock_step_counts_only_where_the_window_is_no_multiple(void **stat
     assert_int_equal(limiter_span_us(&limiter), 20 * MS + 500 + 11 + MS);
 }
 
+/* Two in each window; one has been sent when the window becomes shorter, 300 ms later. */
+static struct limiter shortened(int64_t now_us)
+{
+    struct limiter_config two = adaptive;
+    struct limiter limiter;
+
+    two.burst = 2;
+    limiter_init(&limiter, &two, START);
+    exchange(&limiter, 1, now_us, MS);
+    limiter_rate(&limiter, T / 10, now_us + 300 * MS);
+    return limiter;
+}
+
+/* The third may fall into the old window, which takes two. */
+static void a_shorter_window_lets_the_old_one_end_first(void **state)
+{
+    int64_t now_us = START + 2 * T;
+    struct limiter limiter = shortened(now_us);
+
+    (void)state;
+    exchange(&limiter, 2, now_us + 400 * MS, MS);
+    assert_int_equal(limiter_next_us(&limiter, now_us + 600 * MS), now_us + MS + T + MARGIN);
+    /* It ends for the records of a restart, and for those who come later, at the same time. */
+    exchange(&limiter, 3, now_us + 2 * T, MS);
+    exchange(&limiter, 4, now_us + 2 * T, MS);
+    assert_int_equal(limiter_next_us(&limiter, now_us + 2 * T), now_us + 2 * T + MS + T / 10 + MARGIN / 10);
+}
+
 static struct limiter next_epoch(const struct limiter *limiter, int64_t now_us, int64_t later_us)
 {
     struct limiter_memory memory;
@@ -215,6 +243,54 @@ static struct limiter next_epoch(const struct limiter *limiter, int64_t now_us, 
     limiter_init(&next, &limiter->config, later_us);
     limiter_restore(&next, &memory);
     return next;
+}
+
+/* Killed right after the order: nobody knows any more which permits are of the old window, so all wait for
+ * it. */
+static void a_restart_remembers_the_old_window(void **state)
+{
+    int64_t now_us = START + 2 * T;
+    struct limiter limiter = shortened(now_us), next;
+
+    (void)state;
+    assert_int_equal(limiter_next_us(&limiter, now_us + 300 * MS), now_us + 300 * MS);
+    next = next_epoch(&limiter, now_us + 300 * MS, now_us + 300 * MS);
+    assert_in_range(limiter_next_us(&next, now_us + 300 * MS), now_us + MS + T, now_us + MS + T + MARGIN);
+}
+
+/* What the epoch before did not know of was sent under the window of its time (story 2913), and what of it
+ * comes to light after the order, or after another restart, no less. */
+static void what_comes_to_light_keeps_the_old_window(void **state)
+{
+    static const bool ordered_after_the_restart[] = {true, false};
+    int64_t now_us = START + 2 * T, ended_us = now_us + 400 * MS;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct limiter_config two = adaptive;
+        struct limiter limiter;
+
+        two.burst = 2;
+        limiter_init(&limiter, &two, START);
+        limiter_grant(&limiter, 1, now_us);
+        limiter_sent(&limiter, 1, now_us);
+        if (!ordered_after_the_restart[i])
+            limiter_rate(&limiter, T / 10, now_us + 100 * MS);
+        limiter = next_epoch(&limiter, now_us + 200 * MS, now_us + 300 * MS);
+        if (ordered_after_the_restart[i])
+            limiter_rate(&limiter, T / 10, now_us + 300 * MS);
+        limiter_add_past(&limiter, 1, ended_us, now_us + 500 * MS);
+        assert_int_equal(limiter_add_sent(&limiter, 2, now_us + 100 * MS, now_us + 500 * MS), 0);
+        assert_in_range(limiter_next_us(&limiter, now_us + 500 * MS), ended_us + T, ended_us + T + MARGIN);
+        limiter_given_up(&limiter, 2, now_us + 300 * MS);
+        assert_in_range(limiter_next_us(&limiter, now_us + 500 * MS), now_us + 300 * MS + T,
+                        now_us + 300 * MS + T + MARGIN);
+        /* And when it has ended, nothing is left of it. */
+        assert_int_equal(limiter_grant(&limiter, 3, now_us + 3 * T), 0);
+        limiter_unsent(&limiter, 3);
+        limiter_add_past(&limiter, 2, now_us + 3 * T, now_us + 3 * T);
+        assert_int_equal(limiter_next_us(&limiter, now_us + 3 * T), now_us + 3 * T + T / 10 + MARGIN / 10);
+    }
 }
 
 static void a_restart_changes_nothing_for_one_permit(void **state)
@@ -276,6 +352,35 @@ static void the_past_may_come_to_light_later(void **state)
     assert_int_equal(limiter_grant(&limiter, 1, START + 7 * T), 0);
 }
 
+static void permits_have_an_end(void **state)
+{
+    struct limiter limiter;
+    uint64_t attempt = 0;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    while (limiter_grant(&limiter, ++attempt, START) == 0)
+        ;
+    assert_in_range(attempt, LIMITER_PERMITS_MAX - 1,
+                    LIMITER_PERMITS_MAX + 1); /* one counts as sent before */
+}
+
+/* What the journey of a lost request may take: the ceiling once it is known. And the pace: T, and what the
+ * usual round trip takes beyond the shortest. */
+static void what_is_known_of_the_path_counts(void **state)
+{
+    struct limiter limiter;
+    int64_t now_us = START + T;
+
+    (void)state;
+    limiter_init(&limiter, &adaptive, START);
+    assert_true(limiter_journey_us(&limiter) > 0);
+    for (uint64_t attempt = 1; attempt <= 400; attempt++)
+        now_us = exchange(&limiter, attempt, now_us, 60 * MS);
+    assert_in_range(limiter_journey_us(&limiter), 60 * MS, 70 * MS);
+    assert_in_range(limiter_pace_us(&limiter), T, T + 5 * MS);
+}
+
 static void modes_have_names(void **state)
 {
     enum limiter_mode mode;
@@ -301,9 +406,14 @@ int main(void)
         cmocka_unit_test(a_rejection_shakes_the_bounds_for_a_while),
         cmocka_unit_test(sends_ahead_of_answers_only_while_they_are_not_overdue),
         cmocka_unit_test(a_clock_step_counts_only_where_the_window_is_no_multiple),
+        cmocka_unit_test(a_shorter_window_lets_the_old_one_end_first),
+        cmocka_unit_test(a_restart_remembers_the_old_window),
+        cmocka_unit_test(what_comes_to_light_keeps_the_old_window),
         cmocka_unit_test(a_restart_changes_nothing_for_one_permit),
         cmocka_unit_test(a_restart_releases_no_permit_earlier),
         cmocka_unit_test(the_past_may_come_to_light_later),
+        cmocka_unit_test(permits_have_an_end),
+        cmocka_unit_test(what_is_known_of_the_path_counts),
         cmocka_unit_test(modes_have_names),
     };
 

@@ -11,8 +11,7 @@
 #include <msgpack.h>
 
 #include "common/message.h"
-
-#define PROTOCOL SLUICE_SOURCE_DIR "/common/PROTOCOL.md"
+#include "tests/support/protocol.h"
 
 static struct message_codec *codec;
 
@@ -257,25 +256,10 @@ static void print_tables(FILE *out)
 #undef ORDER
 }
 
-/* The document, borrowed till the next call. */
-static const char *read_file(const char *path)
-{
-    static char content[1 << 16];
-    FILE *file = fopen(path, "r");
-    size_t bytes;
-
-    assert_non_null(file);
-    bytes = fread(content, 1, sizeof(content) - 1, file);
-    fclose(file);
-    assert_in_range(bytes, 1, sizeof(content) - 2);
-    content[bytes] = '\0';
-    return content;
-}
-
 /* SLUICE_PRINT_TABLES=1 prints what PROTOCOL.md must hold after its line "## Messages". */
 static void protocol_md_tells_the_same(void **state)
 {
-    const char *found = strstr(read_file(PROTOCOL), "## Messages\n");
+    const char *found = strstr(protocol_text(), "## Messages\n");
     char *tables = NULL;
     size_t size;
     FILE *out = open_memstream(&tables, &size);

@@ -23,7 +23,7 @@ static void test_from_the_202_to_the_result(void **state)
 
     bring(200, "none", "upstream");
     assert_int_equal(stage.decisions, 1);
-    assert_int_equal(stage.last.outcome, OUTCOME_ANSWERED);
+    assert_int_equal(stage.last.outcome, DECISION_GATEWAY_ANSWERED);
     for (unsigned i = 0; i < 3; i++) {
         get(&again, NULL);
         assert_int_equal(again.status, 200);
@@ -75,7 +75,7 @@ static void test_hanging_up_before_the_202_cancels(void **state)
     (void)state;
     ask_with(&exchange, CPF, "Prefer", "respond-async");
     proxy_gone(stage.proxy, &exchange);
-    assert_int_equal(stage.last.outcome, OUTCOME_GONE);
+    assert_int_equal(stage.last.outcome, DECISION_GATEWAY_GONE);
     assert_int_equal(sent[1].type, MESSAGE_TYPE_cancel);
     accept_it(1, SECOND); /* was on its way */
     assert_int_equal(stage.metrics.values[METRIC_GATEWAY_JOBS], 0);
@@ -154,7 +154,7 @@ static void test_between_the_question_and_the_202(void **state)
     ask_with(&exchange, CPF, "Prefer", "respond-async, wait=5");
     go_on(5 * SECOND);
     proxy_gone(stage.proxy, &exchange);
-    assert_int_equal(stage.last.outcome, OUTCOME_GONE);
+    assert_int_equal(stage.last.outcome, DECISION_GATEWAY_GONE);
     answer_query(&sent[1], 1, 1, 1);
 
     forget_sent();
@@ -242,7 +242,7 @@ static void test_cancelling(void **state)
     assert_int_equal(sent[2].type, MESSAGE_TYPE_cancel);
     assert_int_equal(sent[2].cancel.id, sent[0].submit.id);
     assert_int_equal(sent[2].cancel.gateway, 0);
-    assert_int_equal(stage.last.outcome, OUTCOME_GONE);
+    assert_int_equal(stage.last.outcome, DECISION_GATEWAY_GONE);
     assert_int_equal(stage.last.reason, REASON_CANCELLED);
     assert_int_equal(waits.status, 410);
     assert_int_equal(asks.status, 410);

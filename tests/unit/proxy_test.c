@@ -15,7 +15,7 @@ static void test_a_fresh_answer_goes_out_at_once(void **state)
     check_has(exchange.fields, TYPE);
     assert_null(strstr(exchange.fields, "X-Proxy-Fallback"));
     assert_int_equal(sent_count, 0);
-    assert_int_equal(stage.last.outcome, OUTCOME_HIT);
+    assert_int_equal(stage.last.outcome, DECISION_GATEWAY_HIT);
     assert_int_equal(stage.metrics.values[METRIC_GATEWAY_HITS], 1);
     assert_int_equal(stage.metrics.values[METRIC_GATEWAY_MISSES], 0);
 }
@@ -38,16 +38,16 @@ static const struct {
     const char *reason;
     int64_t fresh_us, stale_us; /* of what the cache has when the refusal comes; 0 0: nothing */
     int status;
-    enum outcome outcome;
+    enum decision_id outcome;
 } refusals[] = {
-    {"queue_full", 0, 0, 503, OUTCOME_REFUSED},
-    {"queue_full", -10 * SECOND, 600 * SECOND, 200, OUTCOME_STALE},
-    {"breaker_open", -10 * SECOND, 600 * SECOND, 200, OUTCOME_STALE},
-    {"deadline_passed", -10 * SECOND, 600 * SECOND, 200, OUTCOME_STALE},
-    {"queue_full", -20 * SECOND, -10 * SECOND, 503, OUTCOME_REFUSED},
-    {"draining", -10 * SECOND, 600 * SECOND, 503, OUTCOME_REFUSED},
-    {"internal", -10 * SECOND, 600 * SECOND, 500, OUTCOME_REFUSED},
-    {"queue_full", 10 * SECOND, 600 * SECOND, 200, OUTCOME_HIT}, /* another one has brought it */
+    {"queue_full", 0, 0, 503, DECISION_GATEWAY_REFUSED},
+    {"queue_full", -10 * SECOND, 600 * SECOND, 200, DECISION_GATEWAY_STALE},
+    {"breaker_open", -10 * SECOND, 600 * SECOND, 200, DECISION_GATEWAY_STALE},
+    {"deadline_passed", -10 * SECOND, 600 * SECOND, 200, DECISION_GATEWAY_STALE},
+    {"queue_full", -20 * SECOND, -10 * SECOND, 503, DECISION_GATEWAY_REFUSED},
+    {"draining", -10 * SECOND, 600 * SECOND, 503, DECISION_GATEWAY_REFUSED},
+    {"internal", -10 * SECOND, 600 * SECOND, 500, DECISION_GATEWAY_REFUSED},
+    {"queue_full", 10 * SECOND, 600 * SECOND, 200, DECISION_GATEWAY_HIT}, /* another one has brought it */
 };
 
 static void test_a_stale_answer_stands_in_for_a_refusal(void **state)
@@ -61,8 +61,8 @@ static void test_a_stale_answer_stands_in_for_a_refusal(void **state)
         reject(refusals[i].reason);
         if (exchange.status != refusals[i].status || stage.last.outcome != refusals[i].outcome)
             fail_msg("%zu, %s: %d, %s", i, refusals[i].reason, exchange.status,
-                     outcome_name(stage.last.outcome));
-        if (refusals[i].outcome == OUTCOME_STALE) {
+                     decision_spec(stage.last.outcome)->name);
+        if (refusals[i].outcome == DECISION_GATEWAY_STALE) {
             check_has(exchange.fields, "X-Proxy-Fallback: cache\r\n");
             check_has(exchange.fields, "ttl=-10; detail=");
             check_has(exchange.fields, refusals[i].reason);
@@ -147,7 +147,7 @@ static void test_deadlines_of_the_caller_s_own(void **state)
     ask_with(&exchange, CPF, "Request-Timeout", "2 s");
     assert_int_equal(exchange.status, 400);
     check_has(exchange.body, "Request-Timeout");
-    assert_int_equal(stage.last.outcome, OUTCOME_MALFORMED);
+    assert_int_equal(stage.last.outcome, DECISION_GATEWAY_MALFORMED);
 }
 
 /* Without time there is what the cache has, or a refusal: nothing is submitted. */
@@ -163,11 +163,11 @@ static void test_no_time_at_all(void **state)
     store("sluice", -10 * SECOND, 600 * SECOND);
     ask_with(&exchange, CPF, "Request-Timeout", "0");
     assert_int_equal(exchange.status, 200);
-    assert_int_equal(stage.last.outcome, OUTCOME_STALE);
+    assert_int_equal(stage.last.outcome, DECISION_GATEWAY_STALE);
     assert_null(strstr(exchange.fields, "Preference-Applied"));
     store("sluice", 10 * SECOND, 600 * SECOND);
     ask_with(&exchange, CPF, "Request-Timeout", "0");
-    assert_int_equal(stage.last.outcome, OUTCOME_HIT);
+    assert_int_equal(stage.last.outcome, DECISION_GATEWAY_HIT);
     assert_int_equal(sent_count, 0);
     assert_int_equal(stage.metrics.values[METRIC_GATEWAY_WAITING], 0);
 }

@@ -31,6 +31,7 @@ struct item {
     bool starved;
     uint64_t round, turn; /* once it was served in turns: the place it had */
     bool had_place;
+    struct queue_place place; /* where the queue says it was */
 };
 
 struct line {
@@ -59,8 +60,7 @@ static unsigned index_in_line(const struct model *model, const struct item *item
     for (unsigned i = 0; i < JOBS; i++) {
         const struct item *other = &model->items[i];
 
-        index += other->where == QUEUED && other->client == item->client &&
-                 other->job->place.seq < item->job->place.seq;
+        index += other->where == QUEUED && other->client == item->client && other->job->seq < item->job->seq;
     }
     return index;
 }
@@ -71,7 +71,7 @@ static void rank(const struct model *model, const struct item *item, uint64_t *f
     const struct line *line = &model->lines[item->client];
 
     *first = 0;
-    *second = item->job->place.seq;
+    *second = item->job->seq;
     if (model->policy == &queue_policy_priority)
         *first = item->starved ? 0 : 1U + item->job->priority;
     if (model->policy != &queue_policy_fair)
@@ -96,7 +96,7 @@ static void line_come(struct model *model, struct item *item, bool returned)
     if (line->count == 0) {
         bool back = returned && item->had_place && item->round + 64 >= model->round;
 
-        line->turn = back ? item->turn : item->job->place.seq;
+        line->turn = back ? item->turn : item->job->seq;
         line->rounds[line->count++] = back ? item->round : model->round + 1;
     } else if (returned) {
         memmove(line->rounds + 1, line->rounds, line->count++ * sizeof(line->rounds[0]));
@@ -129,7 +129,7 @@ static void model_switch(struct model *model, const struct queue_policy *policy)
     memset(model->lines, 0, sizeof(model->lines));
     for (uint64_t seq = 1; seq < model->seq && policy == &queue_policy_fair; seq++) {
         for (unsigned i = 0; i < JOBS; i++) {
-            if (model->items[i].where == QUEUED && model->items[i].job->place.seq == seq)
+            if (model->items[i].where == QUEUED && model->items[i].job->seq == seq)
                 line_come(model, &model->items[i], false);
         }
     }
@@ -152,7 +152,7 @@ static void go(struct model *model, struct queue *queue, struct item *item)
     bool fair = model->policy == &queue_policy_fair, served = queue_peek(queue) == item->job;
 
     if (served && pick(model, 4)) {
-        assert_ptr_equal(queue_pop(queue), item->job);
+        assert_ptr_equal(queue_pop(queue, &item->place), item->job);
         item->where = AWAY;
         item->had_place = false;
         if (fair)
@@ -170,7 +170,7 @@ static void go(struct model *model, struct queue *queue, struct item *item)
 static void end(struct model *model, struct queue *queue, struct item *item)
 {
     if (pick(model, 2)) {
-        queue_return(queue, item->job);
+        queue_return(queue, item->job, &item->place);
         if (model->policy == &queue_policy_fair)
             line_come(model, item, true);
         item->where = QUEUED;
@@ -201,7 +201,7 @@ static void step(struct model *model, struct queue *queue)
     if (what == 0) {
         const struct queue_policy *policy = policies[pick(model, 3)];
 
-        queue_switch(queue, policy);
+        assert_int_equal(queue_switch(queue, policy), 0);
         model_switch(model, policy);
     } else if (what == 1) {
         time_passes(model, queue);
@@ -262,14 +262,14 @@ static bool story(uint64_t seed)
             print_message("seed %llu, step %u, policy %s\n", (unsigned long long)seed, i, model.policy->name);
     }
     while (queue_count(&queue) > 0)
-        queue_pop(&queue);
+        queue_pop(&queue, &(struct queue_place){.round = 0});
     for (unsigned i = 0; i < JOBS; i++) {
         if (model.items[i].where == NOWHERE)
             continue;
         queue_forget(&queue, model.items[i].job);
         job_free(model.items[i].job);
     }
-    return good && !queue.clients.table;
+    return good && order_count(&queue.clients.order) == 0 && !queue.order.root;
 }
 
 static void agrees_with_the_model(void **state)

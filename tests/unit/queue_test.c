@@ -21,6 +21,7 @@ static const uint8_t no_key[JOB_KEY_BYTES];
 struct play {
     struct queue queue;
     struct job *jobs[26][10];
+    struct queue_place places[26][10]; /* of those that were served */
     uint64_t seq;
     int64_t now_us;
     char served[128], others[128]; /* who left by being served; who was refused (!) or displaced (~) */
@@ -80,21 +81,34 @@ static void come(struct play *play, const char *word, uint8_t priority)
     drop_job(play, last);
 }
 
+static void serve(struct play *play)
+{
+    struct job *next = queue_peek(&play->queue);
+    struct queue_place place;
+
+    note(play->served, "", play, next);
+    assert_ptr_equal(queue_pop(&play->queue, &place), next);
+    for (unsigned i = 0; i < 260; i++) {
+        if (next && play->jobs[i / 10][i % 10] == next)
+            play->places[i / 10][i % 10] = place;
+    }
+}
+
 static void act(struct play *play, const char *word)
 {
     uint8_t priority = strchr(word, ':') ? (uint8_t)strtoul(strchr(word, ':') + 1, NULL, 10) : 10;
     struct job **job = NULL;
 
     if (word[0] == '>') {
-        note(play->served, "", play, queue_peek(&play->queue));
-        queue_pop(&play->queue); /* it stays in the table: it may come back */
+        serve(play); /* it stays in the table: it may come back */
     } else if (word[0] == '=') {
-        queue_switch(&play->queue, queue_policy_find(text_of(word + 1)));
+        assert_int_equal(queue_switch(&play->queue, queue_policy_find(text_of(word + 1))), 0);
     } else if (word[0] == '+') {
         play->now_us += strtol(word + 1, NULL, 10) * SECOND;
         queue_lift(&play->queue, play->now_us);
     } else if (word[0] == '<') {
-        queue_return(&play->queue, *named(play, word + 1));
+        job = named(play, word + 1);
+        queue_return(&play->queue, *job, &(&play->places[0][0])[job - &play->jobs[0][0]]);
     } else if (word[0] == '-') {
         job = named(play, word + 1);
         queue_remove(&play->queue, *job);
@@ -132,7 +146,7 @@ static void tell(struct play *play, const struct queue_config *config, const cha
     assert_null(queue_last(&play->queue));
     for (unsigned i = 0; i < 260; i++)
         drop_job(play, play->jobs[i / 10][i % 10]);
-    assert_null(play->queue.clients.table); /* nobody is remembered */
+    assert_int_equal(order_count(&play->queue.clients.order), 0); /* nobody is remembered */
 }
 
 static const struct {

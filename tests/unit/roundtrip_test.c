@@ -45,6 +45,17 @@ static void follows_its_formula(void **state)
     assert_int_equal(roundtrip_ceiling_us(&roundtrip), 63990 + 405 + 500);
 }
 
+static void a_heavy_tail_has_no_ceiling(void **state)
+{
+    struct roundtrip roundtrip;
+
+    (void)state;
+    roundtrip_init(&roundtrip);
+    add(&roundtrip, 399, 60 * MS);
+    roundtrip_add(&roundtrip, 600 * MS);
+    assert_true(roundtrip_ceiling_us(&roundtrip) == INT64_MAX);
+}
+
 static void drops_at_once_when_the_path_gets_shorter(void **state)
 {
     struct roundtrip roundtrip;
@@ -70,6 +81,26 @@ static void forgets_slowly_when_it_gets_longer(void **state)
     add(&roundtrip, ROUNDTRIP_HALF + 1, 60 * MS);
     assert_int_equal(roundtrip_floor_us(&roundtrip), 60 * MS - 500);
     assert_int_equal(roundtrip_count(&roundtrip), ROUNDTRIP_HALF + 101);
+}
+
+static void knows_the_shortest_and_the_longest(void **state)
+{
+    struct roundtrip roundtrip;
+
+    (void)state;
+    roundtrip_init(&roundtrip);
+    assert_int_equal(roundtrip_shortest_us(&roundtrip), 0);
+    add(&roundtrip, 1, 700);
+    add(&roundtrip, 1, 300);
+    assert_int_equal(roundtrip_shortest_us(&roundtrip), 300);
+    add(&roundtrip, ROUNDTRIP_HALF - 2, 500);
+    add(&roundtrip, 1, 600); /* a new half */
+    assert_int_equal(roundtrip_shortest_us(&roundtrip), 300);
+    assert_int_equal(roundtrip_longest_us(&roundtrip), 700);
+    add(&roundtrip, 1, 200);
+    assert_int_equal(roundtrip_shortest_us(&roundtrip), 200);
+    add(&roundtrip, 2 * ROUNDTRIP_HALF, 900);
+    assert_int_equal(roundtrip_shortest_us(&roundtrip), 900);
 }
 
 static void is_never_negative(void **state)
@@ -113,8 +144,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_nothing_before_it_has_seen_enough),
         cmocka_unit_test(follows_its_formula),
+        cmocka_unit_test(a_heavy_tail_has_no_ceiling),
         cmocka_unit_test(drops_at_once_when_the_path_gets_shorter),
         cmocka_unit_test(forgets_slowly_when_it_gets_longer),
+        cmocka_unit_test(knows_the_shortest_and_the_longest),
         cmocka_unit_test(is_never_negative),
         cmocka_unit_test(a_digest_keeps_the_bounds),
     };
