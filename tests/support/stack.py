@@ -96,6 +96,11 @@ class Process:
     def running(self):
         return self.popen.poll() is None
 
+    def memory_kb(self, what="VmRSS"):
+        """Now; or "VmHWM", the most so far."""
+        status = pathlib.Path(f"/proc/{self.popen.pid}/status").read_text(encoding="ascii")
+        return int(re.search(rf"{what}:\s+(\d+)", status).group(1))
+
     def kill(self):
         self.killed = True
         self.popen.kill()
