@@ -394,6 +394,7 @@ void transfers_free(struct transfers *transfers)
         return;
     if (transfers->multi)
         curl_multi_cleanup(transfers->multi); /* takes its sockets and timer down through our callbacks */
+    wires_forget(&transfers->wires);
     if (transfers->timer)
         event_free(transfers->timer);
     if (transfers->settle)

@@ -6,13 +6,45 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct wire {
     struct wire *next;
     int fd;
+    ino_t inode; /* of its socket: descriptors are used again */
     bool idle;
 };
+
+/* 0: there is none. */
+static ino_t inode_of(int fd)
+{
+    struct stat about;
+
+    return fstat(fd, &about) == 0 && S_ISSOCK(about.st_mode) ? about.st_ino : 0;
+}
+
+static void remove_wire(struct wire **at)
+{
+    struct wire *wire = *at;
+
+    *at = wire->next;
+    free(wire);
+}
+
+/* libcurl 7.88 closes some sockets by itself: those whose connection was never made. Their descriptors may
+ * be anybody's by now. */
+static void forget_closed(struct wires *wires)
+{
+    struct wire **at = &wires->first;
+
+    while (*at) {
+        if (inode_of((*at)->fd) != (*at)->inode)
+            remove_wire(at);
+        else
+            at = &(*at)->next;
+    }
+}
 
 int wires_open(struct wires *wires, int family, int type, int protocol)
 {
@@ -20,26 +52,32 @@ int wires_open(struct wires *wires, int family, int type, int protocol)
 
     if (!wire)
         return -1;
+    forget_closed(wires);
     *wire = (struct wire){.next = wires->first, .fd = socket(family, type | SOCK_CLOEXEC, protocol)};
     if (wire->fd < 0) {
         free(wire);
         return -1;
     }
+    wire->inode = inode_of(wire->fd);
     wires->first = wire;
     return wire->fd;
 }
 
 int wires_close(struct wires *wires, int fd)
 {
-    struct wire **at = &wires->first, *wire;
+    struct wire **at = &wires->first;
 
     while (*at && (*at)->fd != fd)
         at = &(*at)->next;
-    wire = *at;
-    if (wire)
-        *at = wire->next;
-    free(wire);
+    if (*at)
+        remove_wire(at);
     return close(fd);
+}
+
+void wires_forget(struct wires *wires)
+{
+    while (wires->first)
+        remove_wire(&wires->first);
 }
 
 void wires_rest(struct wires *wires, int fd, bool idle)
@@ -73,8 +111,9 @@ static bool has_port(const struct wire *wire, int port)
     return ntohs(local.any.sa_family == AF_INET6 ? local.v6.sin6_port : local.v4.sin_port) == port;
 }
 
-bool wires_have_spoken(const struct wires *wires, int local_port)
+bool wires_have_spoken(struct wires *wires, int local_port)
 {
+    forget_closed(wires);
     for (const struct wire *wire = wires->first; wire; wire = wire->next) {
         if (peek(wire) == 1 && has_port(wire, local_port))
             return true;
@@ -84,7 +123,7 @@ bool wires_have_spoken(const struct wires *wires, int local_port)
 
 /* libcurl looks whether an end can be read, and takes a reset for life. So the descriptor gets a connection
  * that has ended. Where none can be had the dissolved one is found out when it is written to. */
-static void cut(const struct wire *wire)
+static void cut(struct wire *wire)
 {
     static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
     int pair[2];
@@ -93,13 +132,15 @@ static void cut(const struct wire *wire)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return;
     (void)dup3(pair[0], wire->fd, O_CLOEXEC);
+    wire->inode = inode_of(wire->fd);
     close(pair[0]);
     close(pair[1]);
 }
 
-void wires_cut_spoilt(const struct wires *wires)
+void wires_cut_spoilt(struct wires *wires)
 {
-    for (const struct wire *wire = wires->first; wire; wire = wire->next) {
+    forget_closed(wires);
+    for (struct wire *wire = wires->first; wire; wire = wire->next) {
         if (wire->idle && peek(wire) != -EAGAIN)
             cut(wire);
     }

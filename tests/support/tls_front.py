@@ -100,17 +100,16 @@ class TlsFront:
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
+        handle = connection.dup()  # TLS takes the connection itself over
         with self.lock:
             mode = self.mode
-            self.open.add(connection)
-        secure = connection
-        try:
-            secure = self.behave(mode, connection)
-        except OSError:  # ssl.SSLError is one: a client that does not like us leaves
-            pass
+            self.open.add(handle)
+        with contextlib.suppress(OSError):  # ssl.SSLError is one: a client that does not like us leaves
+            self.behave(mode, connection)
         with self.lock:
-            self.open.discard(connection)
-        secure.close()
+            self.open.discard(handle)
+        handle.close()
+        connection.close()
 
     def behave(self, mode, connection):
         if mode == "stall":
@@ -120,10 +119,8 @@ class TlsFront:
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
             connection.recv(65536)
         elif mode != "cut":
-            secure = self.context(mode).wrap_socket(connection, server_side=True)
-            relay(secure, self.target)
-            return secure
-        return connection
+            with self.context(mode).wrap_socket(connection, server_side=True) as secure:
+                relay(secure, self.target)
 
     def context(self, mode):
         name = "good" if mode == "old_tls" else mode
