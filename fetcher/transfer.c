@@ -63,12 +63,22 @@ static void stop(struct transfer *transfer, enum upstream_end end, const char *w
     transfer->why = why;
 }
 
+static enum upstream_end end_unsent(const struct transfer *transfer, CURLcode code)
+{
+    curl_off_t resolved_us = 0;
+    long error = 0;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
+    curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
+    return transfer_end_unsent(code, resolved_us > 0, (int)error);
+}
+
 static enum upstream_end end_of(const struct transfer *transfer, CURLcode code)
 {
     if (transfer->stop != UPSTREAM_WHOLE)
         return transfer->stop;
     if (transfer->sent_at_us == 0)
-        return transfer_end_unsent(transfer->easy, code);
+        return end_unsent(transfer, code);
     return transfer_end_sent(code,
                              transfer->head.complete     ? PART_HEAD
                              : transfer->first_at_us > 0 ? PART_LINE

@@ -3,30 +3,14 @@
 
 #include <errno.h>
 
-static bool has_happened(CURL *easy, CURLINFO moment)
-{
-    curl_off_t after_us = 0;
-
-    return curl_easy_getinfo(easy, moment, &after_us) == CURLE_OK && after_us > 0;
-}
-
-static enum upstream_end unconnected(CURL *easy)
-{
-    long error = 0;
-
-    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
-    return error == ENETUNREACH || error == EHOSTUNREACH ? UPSTREAM_UNROUTABLE : UPSTREAM_UNREACHABLE;
-}
-
-enum upstream_end transfer_end_unsent(CURL *easy, CURLcode code)
+enum upstream_end transfer_end_unsent(CURLcode code, bool resolved, int error)
 {
     switch (code) {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
         return UPSTREAM_DNS_ERROR;
     case CURLE_OPERATION_TIMEDOUT:
-        return has_happened(easy, CURLINFO_NAMELOOKUP_TIME_T) ? UPSTREAM_CONNECT_TIMED_OUT
-                                                              : UPSTREAM_DNS_TIMED_OUT;
+        return resolved ? UPSTREAM_CONNECT_TIMED_OUT : UPSTREAM_DNS_TIMED_OUT;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS:
@@ -36,7 +20,7 @@ enum upstream_end transfer_end_unsent(CURL *easy, CURLcode code)
     case CURLE_SSL_CACERT_BADFILE:
         return UPSTREAM_TLS_ERROR;
     default:
-        return unconnected(easy);
+        return error == ENETUNREACH || error == EHOSTUNREACH ? UPSTREAM_UNROUTABLE : UPSTREAM_UNREACHABLE;
     }
 }
 

@@ -7,8 +7,8 @@
 
 #include "fetcher/upstream.h"
 
-/* Nothing had been written. */
-enum upstream_end transfer_end_unsent(CURL *easy, CURLcode code);
+/* Nothing had been written. resolved: there was an address; error: errno of the connection, or 0. */
+enum upstream_end transfer_end_unsent(CURLcode code, bool resolved, int error);
 
 /* How far an answer had come. */
 enum transfer_part { PART_NOTHING, PART_LINE, PART_HEAD };

@@ -111,6 +111,12 @@ def all_through_a_new_slot(answers):
     return {answer.status for answer in answers} == {200}
 
 
+def untold(answers, lost):
+    """Who has got neither that nor the truth about a lost attempt."""
+    races = [answer for answer in answers if answer.status == 502 and answer.json()["reason"] == "upstream_race"]
+    return len(answers) - sum(answer.status == 200 for answer in answers) - len(races) or len(races) != len(lost)
+
+
 def race(stack):
     """SLOTS requests, each of them waited for by one of CLIENTS, so that there is always one to send."""
     targets = [[stack.target(cpf.make(30000 + place)) for place in range(first, SLOTS, CLIENTS)]
@@ -137,4 +143,4 @@ def test_no_request_is_written_twice_when_connections_die_in_the_moment_of_their
     assert len(set(arrived)) == len(arrived) and len(set(written)) == len(written)
     assert set(written) - set(arrived) == set(lost) and counted == len(lost)
     assert state["rejected"] == 0 and state["connections"]["total"] > SLOTS / 4
-    assert all_through_a_new_slot(answers)
+    assert all_through_a_new_slot(answers) or not untold(answers, lost)

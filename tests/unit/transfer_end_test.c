@@ -1,6 +1,7 @@
 /* transfer_end_test.c - every way in which a transfer may end, and the bounds that end it. */
-#include "tests/support/transfer_stage.h"
+#include "fetcher/transfer_end.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +9,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "tests/support/transfer_stage.h"
 
 /* One answer each; the body cap is 10 000 bytes. */
 static const struct {
@@ -290,9 +293,65 @@ static void no_provider_is_unreachable(void **state)
     stage.provider.fd = dup(0); /* for the tear-down */
 }
 
+static const struct {
+    CURLcode code;
+    bool resolved;
+    int error;
+    enum upstream_end end;
+} unsent[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, false, 0, UPSTREAM_DNS_ERROR},
+    {CURLE_COULDNT_RESOLVE_PROXY, false, 0, UPSTREAM_DNS_ERROR},
+    {CURLE_OPERATION_TIMEDOUT, false, 0, UPSTREAM_DNS_TIMED_OUT},
+    {CURLE_OPERATION_TIMEDOUT, true, 0, UPSTREAM_CONNECT_TIMED_OUT},
+    {CURLE_PEER_FAILED_VERIFICATION, true, 0, UPSTREAM_CERTIFICATE},
+    {CURLE_SSL_ISSUER_ERROR, true, 0, UPSTREAM_CERTIFICATE},
+    {CURLE_SSL_INVALIDCERTSTATUS, true, 0, UPSTREAM_CERTIFICATE},
+    {CURLE_SSL_CONNECT_ERROR, true, 0, UPSTREAM_TLS_ERROR},
+    {CURLE_SSL_CIPHER, true, 0, UPSTREAM_TLS_ERROR},
+    {CURLE_SSL_CACERT_BADFILE, true, 0, UPSTREAM_TLS_ERROR},
+    {CURLE_COULDNT_CONNECT, true, ECONNREFUSED, UPSTREAM_UNREACHABLE},
+    {CURLE_COULDNT_CONNECT, true, ENETUNREACH, UPSTREAM_UNROUTABLE},
+    {CURLE_COULDNT_CONNECT, true, EHOSTUNREACH, UPSTREAM_UNROUTABLE},
+    {CURLE_OUT_OF_MEMORY, false, 0, UPSTREAM_UNREACHABLE},
+};
+
+static const struct {
+    CURLcode code;
+    enum transfer_part part;
+    const char *detail;
+    enum upstream_end end;
+} sent[] = {
+    {CURLE_OK, PART_HEAD, "", UPSTREAM_WHOLE},
+    {CURLE_OK, PART_LINE, "", UPSTREAM_CUT},
+    {CURLE_OK, PART_NOTHING, "", UPSTREAM_CLOSED},
+    {CURLE_OPERATION_TIMEDOUT, PART_NOTHING, "", UPSTREAM_TIMED_OUT},
+    {CURLE_OPERATION_TIMEDOUT, PART_HEAD, "", UPSTREAM_TIMED_OUT},
+    {CURLE_WEIRD_SERVER_REPLY, PART_LINE, "", UPSTREAM_MALFORMED},
+    {CURLE_UNSUPPORTED_PROTOCOL, PART_NOTHING, "Received HTTP/0.9 when not allowed", UPSTREAM_MALFORMED},
+    {CURLE_OUT_OF_MEMORY, PART_LINE, "", UPSTREAM_HEAD_TOO_LARGE},
+    {CURLE_OUT_OF_MEMORY, PART_HEAD, "", UPSTREAM_TOO_LARGE},
+    {CURLE_RECV_ERROR, PART_HEAD, "Illegal or missing hexadecimal sequence in chunked-encoding",
+     UPSTREAM_MALFORMED},
+    {CURLE_RECV_ERROR, PART_HEAD, "Recv failure: Connection reset by peer", UPSTREAM_CUT},
+    {CURLE_RECV_ERROR, PART_NOTHING, "Recv failure: Connection reset by peer", UPSTREAM_CLOSED},
+    {CURLE_GOT_NOTHING, PART_NOTHING, "Empty reply from server", UPSTREAM_CLOSED},
+    {CURLE_PARTIAL_FILE, PART_HEAD, "", UPSTREAM_CUT},
+};
+
+static void every_code_has_its_end(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(unsent) / sizeof(unsent[0]); i++)
+        assert_int_equal(transfer_end_unsent(unsent[i].code, unsent[i].resolved, unsent[i].error),
+                         unsent[i].end);
+    for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+        assert_int_equal(transfer_end_sent(sent[i].code, sent[i].part, sent[i].detail), sent[i].end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_code_has_its_end),
         cmocka_unit_test_setup_teardown(every_answer_has_its_end, stage_set_up, stage_tear_down),
         cmocka_unit_test_setup_teardown(the_longest_body_is_taken, stage_set_up, stage_tear_down),
         cmocka_unit_test_setup_teardown(heads_are_bounded, stage_set_up, stage_tear_down),
