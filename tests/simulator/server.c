@@ -123,7 +123,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 void server_deafen(struct server *server, int64_t span_us)
 {
     struct timeval span = {.tv_sec = span_us / 1000000, .tv_usec = span_us % 1000000};
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof(address);
 
     event_del(server->readable);
