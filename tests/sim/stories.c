@@ -16,6 +16,7 @@
 #define STORIES_OF_TASK  4
 #define STEADY_ONE_IN    10 /* stories in which nothing happens but work */
 #define PATIENCE_WINDOWS 40
+#define BUDGET_PERCENT   20
 
 struct outcome {
     struct world_totals totals;
@@ -125,6 +126,11 @@ static void cast(struct world_config *config, uint64_t seed)
     core.client_max = maybe(&chance) ? 0 : 8;
     core.queue_max = 10 + (unsigned)(chance_next(&chance) % 40);
     core.give_up_us = core.lease_us + 2 * SECOND;
+    core.retries = (struct retries_config){.tries_max = (unsigned)(seed % 4),
+                                           .budget_percent = BUDGET_PERCENT,
+                                           .base_us = core.limiter.window_us / 2,
+                                           .cap_us = 10 * core.limiter.window_us,
+                                           .seed = seed};
     config->core = core;
     config->crash_permil = maybe(&chance) ? 0 : 5;
     if (config->latency.jitter == JITTER_PARETO && config->latency.cap_us == 0)
@@ -211,11 +217,12 @@ static void print(const struct outcome *sum)
            (unsigned long long)sum->rejected);
     printf("events:  %llu fetchers and %llu schedulers killed, %llu of them within a write; %llu reboots, "
            "%llu lost states; "
-           "%llu holds, %llu times\nthe breaker opened, %llu orders\n",
+           "%llu holds, %llu times\nthe breaker opened, %llu retries, %llu orders\n",
            (unsigned long long)totals->crashes, (unsigned long long)totals->kills + totals->tears,
            (unsigned long long)totals->tears, (unsigned long long)totals->reboots,
            (unsigned long long)totals->forgotten, (unsigned long long)totals->holds,
-           (unsigned long long)totals->trips, (unsigned long long)totals->orders);
+           (unsigned long long)totals->trips, (unsigned long long)totals->retried,
+           (unsigned long long)totals->orders);
     for (unsigned i = 0; i < CHECK_COUNT; i++)
         printf("checked: %12llu  %s\n", (unsigned long long)totals->checks[i],
                world_check_name((enum world_check)i));
