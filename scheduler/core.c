@@ -293,17 +293,22 @@ static struct waiter *let_in(struct core *core, const struct core_request *reque
     return NULL;
 }
 
+/* An older request, submitted again, takes the group to its place; and whoever joins a call that everybody has
+ * left has come just now. What is in flight, or in a pause, may have to wait there yet. */
 static bool join(struct core *core, struct job *job, const struct core_request *request, uint64_t seq)
 {
     struct waiter *waiter = let_in(core, request);
+    bool moves = seq < job->seq || !job->waiters;
 
     if (!waiter)
         return false;
     waiter->joined = true;
     job_add(job, waiter);
-    if (job->state != JOB_QUEUED)
+    if (job->state != JOB_QUEUED) {
+        job->seq = moves ? seq : job->seq;
         return true;
-    if (seq < job->seq) /* an older request, submitted again, takes the group to its place */
+    }
+    if (moves)
         queue_reorder(&core->queue, job, seq);
     queue_update(&core->queue, job);
     return true;

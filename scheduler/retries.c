@@ -11,6 +11,7 @@ void retries_init(struct retries *retries, const struct retries_config *config)
     *retries = (struct retries){.config = *config, .hundredths = RETRIES_RESERVE * WHOLE};
     for (unsigned i = 0; i < sizeof(retries->random) / sizeof(retries->random[0]); i++)
         retries->random[i] = (unsigned short)(config->seed >> (16 * i));
+    (void)nrand48(retries->random); /* small seeds differ from the second one on */
 }
 
 void retries_earn(struct retries *retries)

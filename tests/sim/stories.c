@@ -232,6 +232,7 @@ bool stories_tell(unsigned count, unsigned calls, unsigned jobs)
 {
     unsigned tasks = (count + STORIES_OF_TASK - 1) / STORIES_OF_TASK;
     struct outcome sum = {.stories = 0}, *parts;
+    bool kept = true;
 
     story_count = count;
     story_calls = calls;
@@ -245,17 +246,17 @@ bool stories_tell(unsigned count, unsigned calls, unsigned jobs)
         sum.stories += parts[i].stories;
         sum.accepted += parts[i].accepted;
         sum.rejected += parts[i].rejected;
-        if (parts[i].broken_seed && !sum.broken_seed) {
-            sum.broken_seed = parts[i].broken_seed;
-            memcpy(sum.broken, parts[i].broken, sizeof(sum.broken));
-        }
+    }
+    print(&sum);
+    for (unsigned i = 0; i < tasks; i++) {
+        kept = kept && !parts[i].broken_seed;
+        if (parts[i].broken_seed)
+            printf("story %llu broke a promise: %s\nonce more, aloud: tests/sim/run --seed %llu --calls %u\n",
+                   (unsigned long long)parts[i].broken_seed, parts[i].broken,
+                   (unsigned long long)parts[i].broken_seed, calls);
     }
     munmap(parts, tasks * sizeof(*parts));
-    print(&sum);
-    if (sum.broken_seed)
-        printf("story %llu broke a promise: %s\nonce more, aloud: tests/sim/run --seed %llu --calls %u\n",
-               (unsigned long long)sum.broken_seed, sum.broken, (unsigned long long)sum.broken_seed, calls);
-    return sum.broken_seed == 0;
+    return kept;
 }
 
 bool story_tell(uint64_t seed, unsigned calls, bool aloud)
