@@ -293,8 +293,8 @@ static struct waiter *let_in(struct core *core, const struct core_request *reque
     return NULL;
 }
 
-/* An older request, submitted again, takes the group to its place; and whoever joins a call that everybody has
- * left has come just now. What is in flight, or in a pause, may have to wait there yet. */
+/* An older request, submitted again, takes the group to its place; and whoever joins a call that everybody
+ * has left has come just now. What is in flight, or in a pause, may have to wait there yet. */
 static bool join(struct core *core, struct job *job, const struct core_request *request, uint64_t seq)
 {
     struct waiter *waiter = let_in(core, request);

@@ -66,7 +66,8 @@ static struct job *take_fair(struct queue *queue, struct order_entry place)
 /* Each client's oldest job stands at its first place. */
 static const struct order_entry *oldest_fair(const struct queue *queue)
 {
-    const struct client *oldest = NULL, *client;
+    struct order_key place = {.key = 0};
+    const struct client *client;
     uint64_t seq = UINT64_MAX;
 
     for (unsigned i = 0; (client = clients_at(&queue->clients, i)); i++) {
@@ -74,10 +75,10 @@ static const struct order_entry *oldest_fair(const struct queue *queue)
 
         if (!first || first->key.seq >= seq)
             continue;
-        oldest = client;
+        place = (struct order_key){.key = client->round, .seq = client->turn};
         seq = first->key.seq;
     }
-    return order_find(&queue->order, (struct order_key){.key = oldest->round, .seq = oldest->turn});
+    return order_find(&queue->order, place);
 }
 
 static unsigned position_fair(const struct queue *queue, const struct job *job)

@@ -120,7 +120,7 @@ static void equal_seeds_draw_equal_pauses(void **state)
     struct retries_config other = usual;
     struct retries a, b, c;
     struct job job = {.tries = 0};
-    int64_t a_us, b_us, c_us;
+    int64_t a_us = 0, b_us = 0, c_us = 0;
     unsigned differ = 0;
 
     (void)state;
