@@ -493,6 +493,7 @@ static struct upstream_verdict judge_answer(const struct upstream_head *head, in
         verdict.outcome = FETCH_FAILED;
         verdict.reason = REASON_UPSTREAM_ERROR;
         verdict.breaker = BREAKER_FAILURE;
+        verdict.again = head->status != 501 && head->status != 505; /* what it lacks, it will lack again */
         if (head->status != 503)
             verdict.hold_us = 0;
         else if (!named && head->asks_to_wait)
@@ -504,35 +505,38 @@ static struct upstream_verdict judge_answer(const struct upstream_head *head, in
 }
 
 /* An answer that is too large says nothing about the provider's health (the limit is ours), nor does a kept
- * connection that it closed in the moment of its use. */
-#define UNSENT(cause)                                                                                        \
+ * connection that it closed in the moment of its use. Another attempt would meet our limits again, and the
+ * same certificate. */
+#define UNSENT(cause, again_)                                                                                \
     {                                                                                                        \
-        .outcome = FETCH_UNSENT, .reason = REASON_UPSTREAM_##cause, .breaker = BREAKER_FAILURE               \
+        .outcome = FETCH_UNSENT, .reason = REASON_UPSTREAM_##cause, .breaker = BREAKER_FAILURE,              \
+        .again = again_                                                                                      \
     }
-#define FAILED(cause, health)                                                                                \
+#define FAILED(cause, health, again_)                                                                        \
     {                                                                                                        \
-        .outcome = FETCH_FAILED, .reason = REASON_UPSTREAM_##cause, .breaker = BREAKER_##health              \
+        .outcome = FETCH_FAILED, .reason = REASON_UPSTREAM_##cause, .breaker = BREAKER_##health,             \
+        .again = again_                                                                                      \
     }
 static const struct upstream_verdict without_answer[UPSTREAM_END_COUNT] = {
-    [UPSTREAM_WHOLE] = FAILED(MALFORMED, FAILURE), /* but no answer */
+    [UPSTREAM_WHOLE] = FAILED(MALFORMED, FAILURE, true), /* but no answer */
     [UPSTREAM_NOT_SENT] = {.outcome = FETCH_UNSENT, .reason = REASON_NONE, .breaker = BREAKER_NEUTRAL},
-    [UPSTREAM_DNS_ERROR] = UNSENT(DNS_ERROR),
-    [UPSTREAM_DNS_TIMED_OUT] = UNSENT(DNS_TIMEOUT),
-    [UPSTREAM_UNREACHABLE] = UNSENT(UNREACHABLE),
-    [UPSTREAM_UNROUTABLE] = UNSENT(UNROUTABLE),
-    [UPSTREAM_CONNECT_TIMED_OUT] = UNSENT(CONNECT_TIMEOUT),
-    [UPSTREAM_TLS_ERROR] = UNSENT(TLS_ERROR),
-    [UPSTREAM_CERTIFICATE] = UNSENT(CERTIFICATE),
-    [UPSTREAM_UNASKED] = UNSENT(MALFORMED),
-    [UPSTREAM_SILENT] = FAILED(SILENT, FAILURE),
-    [UPSTREAM_STALLED] = FAILED(STALLED, FAILURE),
-    [UPSTREAM_TIMED_OUT] = FAILED(TIMEOUT, FAILURE),
-    [UPSTREAM_CLOSED] = FAILED(CLOSED, FAILURE),
-    [UPSTREAM_RESEND] = FAILED(RACE, NEUTRAL),
-    [UPSTREAM_CUT] = FAILED(BROKEN, FAILURE),
-    [UPSTREAM_MALFORMED] = FAILED(MALFORMED, FAILURE),
-    [UPSTREAM_HEAD_TOO_LARGE] = FAILED(HEAD_TOO_LARGE, FAILURE),
-    [UPSTREAM_TOO_LARGE] = FAILED(TOO_LARGE, NEUTRAL),
+    [UPSTREAM_DNS_ERROR] = UNSENT(DNS_ERROR, true),
+    [UPSTREAM_DNS_TIMED_OUT] = UNSENT(DNS_TIMEOUT, true),
+    [UPSTREAM_UNREACHABLE] = UNSENT(UNREACHABLE, true),
+    [UPSTREAM_UNROUTABLE] = UNSENT(UNROUTABLE, true),
+    [UPSTREAM_CONNECT_TIMED_OUT] = UNSENT(CONNECT_TIMEOUT, true),
+    [UPSTREAM_TLS_ERROR] = UNSENT(TLS_ERROR, true),
+    [UPSTREAM_CERTIFICATE] = UNSENT(CERTIFICATE, false),
+    [UPSTREAM_UNASKED] = UNSENT(MALFORMED, true),
+    [UPSTREAM_SILENT] = FAILED(SILENT, FAILURE, true),
+    [UPSTREAM_STALLED] = FAILED(STALLED, FAILURE, true),
+    [UPSTREAM_TIMED_OUT] = FAILED(TIMEOUT, FAILURE, true),
+    [UPSTREAM_CLOSED] = FAILED(CLOSED, FAILURE, true),
+    [UPSTREAM_RESEND] = FAILED(RACE, NEUTRAL, true),
+    [UPSTREAM_CUT] = FAILED(BROKEN, FAILURE, true),
+    [UPSTREAM_MALFORMED] = FAILED(MALFORMED, FAILURE, true),
+    [UPSTREAM_HEAD_TOO_LARGE] = FAILED(HEAD_TOO_LARGE, FAILURE, false),
+    [UPSTREAM_TOO_LARGE] = FAILED(TOO_LARGE, NEUTRAL, false),
 };
 #undef UNSENT
 #undef FAILED

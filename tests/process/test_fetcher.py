@@ -16,7 +16,7 @@ def reasons(stack, numbers):
 
 
 def test_no_provider_costs_no_slot_but_opens_the_breaker():
-    with Stack(CIRCUIT_BREAKER_RESET_TIMEOUT=0.5, **FAST) as stack:
+    with Stack(CIRCUIT_BREAKER_RESET_TIMEOUT=0.5, RETRY_MAX=0, **FAST) as stack:
         stack.processes["simulator"].kill()
         refused = reasons(stack, [cpf.make(740 + i) for i in range(3)])
         assert refused == [(502, "upstream_unreachable")] * 3

@@ -111,12 +111,6 @@ def all_through_a_new_slot(answers):
     return all(answer.status == 200 for answer in answers)
 
 
-def all_others_told_why(answers, lost):
-    """One client for each lost attempt has been told of it."""
-    reasons = [answer.json()["reason"] for answer in answers if answer.status != 200]
-    return reasons == ["upstream_race"] * len(lost)
-
-
 def race(stack):
     """SLOTS requests, each of them waited for by one of CLIENTS, so that there is always one to send."""
     targets = [[stack.target(cpf.make(30000 + place)) for place in range(first, SLOTS, CLIENTS)]
@@ -128,7 +122,7 @@ def race(stack):
 
 def test_no_request_is_written_twice_when_connections_die_in_the_moment_of_their_use():
     """The provider closes idle connections at random moments around the interval, while every slot is in use."""
-    with Stack(RATE_LIMIT_SECONDS=INTERVAL_MS / 1000) as stack:
+    with Stack(RATE_LIMIT_SECONDS=INTERVAL_MS / 1000, RETRY_BASE_SECONDS=0.05) as stack:
         stack.simulator.faults(f"close_after_ms={INTERVAL_MS - 2}&close_after_jitter_ms=4")
         answers = race(stack)
         arrived = [entry["attempt"] for entry in stack.simulator.arrivals()]
@@ -142,4 +136,4 @@ def test_no_request_is_written_twice_when_connections_die_in_the_moment_of_their
     assert len(set(arrived)) == len(arrived) and len(set(written)) == len(written)
     assert set(written) - set(arrived) == set(lost) and counted == len(lost)
     assert state["rejected"] == 0 and state["connections"]["total"] > SLOTS / 4
-    assert all_through_a_new_slot(answers) or all_others_told_why(answers, lost)
+    assert all_through_a_new_slot(answers) and len(written) == SLOTS + len(lost)

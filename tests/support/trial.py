@@ -32,11 +32,11 @@ ERRORS = {  # reason: status, error type of RFC 9209
 TOTAL = 0.4  # EXTERNAL_API_TIMEOUT
 SLACK = 1.0  # for sanitized programs on a busy machine
 
-# Each phase ends by a limit of its own, and the breaker keeps out of it.
+# Each phase ends by a limit of its own, and neither the breaker nor a retry hides how.
 LIMITS = {
     "RATE_LIMIT_SECONDS": 0.03, "HOLD_MAX_SECONDS": 0.1, "EXTERNAL_API_TIMEOUT": TOTAL, "UPSTREAM_CONNECT_TIMEOUT": 0.2,
     "UPSTREAM_FIRST_BYTE_TIMEOUT": 0.2, "UPSTREAM_LOW_SPEED_SECONDS": 0.1, "UPSTREAM_LOW_SPEED_BYTES": 1000,
-    "CIRCUIT_BREAKER_FAIL_MAX": 100000,
+    "CIRCUIT_BREAKER_FAIL_MAX": 100000, "RETRY_MAX": 0,
 }
 
 

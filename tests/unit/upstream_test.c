@@ -79,6 +79,10 @@ static const struct {
      REASON_UPSTREAM_ERROR, BREAKER_FAILURE, UPSTREAM_PENALTY_US, true},
     {"503 without a time", UPSTREAM_WHOLE, "HTTP/1.1 503 Later", FETCH_FAILED, REASON_UPSTREAM_ERROR,
      BREAKER_FAILURE, 0, true},
+    {"501", UPSTREAM_WHOLE, "HTTP/1.1 501 Never", FETCH_FAILED, REASON_UPSTREAM_ERROR, BREAKER_FAILURE, 0,
+     true},
+    {"505", UPSTREAM_WHOLE, "HTTP/1.1 505 Older", FETCH_FAILED, REASON_UPSTREAM_ERROR, BREAKER_FAILURE, 0,
+     true},
     {"599", UPSTREAM_WHOLE, "HTTP/1.1 599 Odd", FETCH_FAILED, REASON_UPSTREAM_ERROR, BREAKER_FAILURE, 0,
      true},
     {"429 cut by a timeout, too", UPSTREAM_TIMED_OUT, "HTTP/1.1 429 Too Many|Retry-After: 3", FETCH_LIMITED,
@@ -123,6 +127,16 @@ static const struct {
      REASON_UPSTREAM_TOO_LARGE, BREAKER_NEUTRAL, 0, false},
 };
 
+/* What failed by no fault of the request, and of what may change. */
+static bool again(enum fetch_outcome outcome, enum reason reason, unsigned status)
+{
+    bool stays = reason == REASON_NONE || reason == REASON_UPSTREAM_TOO_LARGE ||
+                 reason == REASON_UPSTREAM_HEAD_TOO_LARGE || reason == REASON_UPSTREAM_CERTIFICATE ||
+                 status == 501 || status == 505;
+
+    return (outcome == FETCH_FAILED || outcome == FETCH_UNSENT) && !stays;
+}
+
 static void every_end_has_its_verdict(void **state)
 {
     static struct upstream_head head;
@@ -140,6 +154,7 @@ static void every_end_has_its_verdict(void **state)
         assert_int_equal(got.breaker, verdicts[i].breaker);
         assert_int_equal(got.hold_us, verdicts[i].hold_us);
         assert_int_equal(got.answer, verdicts[i].answer);
+        assert_int_equal(got.again, again(got.outcome, got.reason, head.status));
         ends |= 1U << verdicts[i].end;
     }
     assert_int_equal(ends, (1U << UPSTREAM_END_COUNT) - 1); /* none is left out */
