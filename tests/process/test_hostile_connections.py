@@ -122,7 +122,8 @@ def race(stack):
 
 def test_no_request_is_written_twice_when_connections_die_in_the_moment_of_their_use():
     """The provider closes idle connections at random moments around the interval, while every slot is in use."""
-    with Stack(RATE_LIMIT_SECONDS=INTERVAL_MS / 1000, RETRY_BASE_SECONDS=0.05) as stack:
+    retries = {"RETRY_BASE_SECONDS": 0.05, "RETRY_MAX": 10, "RETRY_BUDGET_PERCENT": 100}
+    with Stack(RATE_LIMIT_SECONDS=INTERVAL_MS / 1000, **retries) as stack:
         stack.simulator.faults(f"close_after_ms={INTERVAL_MS - 2}&close_after_jitter_ms=4")
         answers = race(stack)
         arrived = [entry["attempt"] for entry in stack.simulator.arrivals()]

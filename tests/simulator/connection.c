@@ -102,6 +102,8 @@ static void connection_timer(struct connection *connection, int64_t wait_us)
 {
     struct timeval wait = {.tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000};
 
+    /* libevent counts from when this turn of the loop began, which would make the timer early. */
+    event_base_update_cache_time(connection->core->base);
     event_add(connection->timer, &wait);
 }
 
@@ -150,10 +152,14 @@ static bool write_some(struct connection *connection)
 
         if (pauses(connection))
             return false;
-        sent = connection->sent < turn_end ? send(connection->fd, part.at, part.bytes, MSG_NOSIGNAL) : -1;
-        if (sent < 0 && connection->sent < turn_end && errno == EINTR)
+        if (connection->sent >= turn_end) {
+            event_add(connection->writable, NULL);
+            return false;
+        }
+        sent = send(connection->fd, part.at, part.bytes, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
             continue;
-        if (sent < 0 && (connection->sent >= turn_end || errno == EAGAIN || errno == EWOULDBLOCK)) {
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             event_add(connection->writable, NULL);
             return false;
         }
