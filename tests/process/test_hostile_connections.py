@@ -70,7 +70,7 @@ def test_nobody_is_trusted_who_cannot_prove_who_he_is(secure, front, mode, expec
     front.use("good")
     with secure.case():
         front.use(mode)
-        assert (secure.bad("reset=1", within=2.5), secure.arrived()) == (expected, 0)
+        assert (secure.bad("reset=1", within=4), secure.arrived()) == (expected, 0)
         front.use("good")
 
 

@@ -30,7 +30,7 @@ ERRORS = {  # reason: status, error type of RFC 9209
     "upstream_too_large": (502, "http_response_body_size"),
 }
 TOTAL = 0.4  # EXTERNAL_API_TIMEOUT
-SLACK = 1.0  # for sanitized programs on a busy machine
+SLACK = 2.0  # for sanitized programs on a busy machine
 
 # Each phase ends by a limit of its own, and neither the breaker nor a retry hides how.
 LIMITS = {
