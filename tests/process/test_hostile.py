@@ -113,7 +113,7 @@ def test_nothing_of_it_stays_in_memory():
     with Stack(SLUICE_BIN=release_programs(), **LIMITS | quick) as stack:
         trial, fetcher = Trial(stack), stack.processes["fetcher"]
         used_kb = []
-        for _ in range(20):
+        for _ in range(12):
             for form in forms:
                 trial.bad(form, within=10)
             used_kb.append(fetcher.memory_kb())
