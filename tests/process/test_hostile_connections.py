@@ -74,6 +74,14 @@ def test_nobody_is_trusted_who_cannot_prove_who_he_is(secure, front, mode, expec
         front.use("good")
 
 
+def test_a_connection_over_tls_is_kept(secure, front):
+    front.use("good")
+    before = front.accepted
+    with secure.case():
+        secure.good()
+    assert front.accepted == before + 1
+
+
 def resolver_environment(order):
     """The resolver that a test can break; a sanitizer wants to be loaded before anything else."""
     libraries = subprocess.run(["ldd", BIN / "sluice-fetcher"], capture_output=True, text=True, check=True).stdout
