@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "gateway/admin.h"
 #include "gateway/admin_call.h"
+#include "gateway/bursts.h"
 #include "gateway/health.h"
 #include "gateway/job_call.h"
 #include "gateway/proxy.h"
@@ -34,6 +35,7 @@ struct gateway {
     struct cache *cache;
     struct proxy *proxy;
     struct admin *admin;
+    struct bursts *bursts;
     struct event *tick, *deadline, *last_call;
     int64_t deadline_us; /* for which the timer is armed; INT64_MAX: it is not */
     int64_t link_us;     /* when the link went up or down */
@@ -53,8 +55,9 @@ static struct moment sample(void)
 /* Deadlines come nearly always in order, so that the timer is armed once for many requests. */
 static void arm_deadline(struct gateway *gateway, int64_t now_us)
 {
-    int64_t due_us = proxy_due_us(gateway->proxy);
+    int64_t due_us = proxy_due_us(gateway->proxy), burst_us = bursts_due_us(gateway->bursts);
 
+    due_us = burst_us < due_us ? burst_us : due_us;
     if (due_us >= gateway->deadline_us)
         return;
     gateway->deadline_us = due_us;
@@ -68,6 +71,7 @@ static void publish(struct gateway *gateway)
     metric_set(&gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
     metric_set(&gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
     proxy_gauge(gateway->proxy);
+    bursts_gauge(gateway->bursts);
     event_totals(gateway->events, &gateway->metrics);
 }
 
@@ -87,6 +91,7 @@ static void settle(struct gateway *gateway, const struct moment *moment)
 {
     if (gateway->closing)
         proxy_refuse_all(gateway->proxy, REASON_DRAINING, moment);
+    bursts_run(gateway->bursts, moment);
     arm_deadline(gateway, moment->now_us);
     end_when_drained(gateway);
 }
@@ -127,6 +132,10 @@ static void on_decided(void *arg, const struct decision *decision)
 
     decision_count(&gateway->metrics, decision, took_us);
     tell_decision(gateway, decision, took_us);
+    if (decision->errand) {
+        decision->errand->waiter = NULL;
+        decision->errand->ended(decision->errand, decision, took_us);
+    }
 }
 
 static void on_deferred(void *arg, const struct asked *asked, int64_t eta_us)
@@ -137,6 +146,14 @@ static void on_deferred(void *arg, const struct asked *asked, int64_t eta_us)
 
     audit_tell(&gateway->audit, DECISION_GATEWAY_DEFERRED, &facts,
                (const struct log_field[]){log_str("subject", asked->subject), {.key = NULL}});
+}
+
+static void on_burst_asked(void *arg, const struct visitor *visitor, const struct message_query *query,
+                           const struct moment *moment)
+{
+    struct gateway *gateway = arg;
+
+    bursts_asked(gateway->bursts, visitor, query, moment);
 }
 
 /* HTTP */
@@ -324,6 +341,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     loop_arm(gateway->tick, TICK_US);
     cache_tick(gateway->cache);
     proxy_flush(gateway->proxy, &moment);
+    settle(gateway, &moment);
     audit_tick(&gateway->audit);
     publish(gateway);
 }
@@ -357,6 +375,7 @@ static void on_drain(void *arg)
 
     gateway->health.draining = true;
     proxy_drain(gateway->proxy);
+    bursts_drain(gateway->bursts);
     loop_arm(gateway->last_call, gateway->config->drain_us * 3 / 4);
     httpd_drain(gateway->httpd, on_unconnected, gateway);
 }
@@ -387,16 +406,18 @@ static int open_bus(struct gateway *gateway)
 static int open_proxy(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
-    struct proxy_config setup = {.epoch = bus_epoch(gateway->bus),
-                                 .client_id = config->client_id,
-                                 .timeout_us = config->request_timeout_us,
-                                 .waiters_max = (uint32_t)config->waiters_max,
-                                 .polls_max = (uint32_t)config->jobs_polls_max,
-                                 .jobs_max = (uint32_t)config->jobs_max,
-                                 .jobs_bytes_max = (size_t)config->jobs_max_mb << 20,
-                                 .jobs_keep_us = config->jobs_keep_us,
-                                 .metrics = &gateway->metrics,
-                                 .desk = {.decided = on_decided, .deferred = on_deferred, .arg = gateway}};
+    struct proxy_config setup = {
+        .epoch = bus_epoch(gateway->bus),
+        .client_id = config->client_id,
+        .timeout_us = config->request_timeout_us,
+        .waiters_max = (uint32_t)config->waiters_max,
+        .polls_max = (uint32_t)config->jobs_polls_max,
+        .jobs_max = (uint32_t)config->jobs_max,
+        .jobs_bytes_max = (size_t)config->jobs_max_mb << 20,
+        .jobs_keep_us = config->jobs_keep_us,
+        .metrics = &gateway->metrics,
+        .desk = {
+            .decided = on_decided, .deferred = on_deferred, .burst_asked = on_burst_asked, .arg = gateway}};
     int rc = cache_secret_load(config->state_dir, setup.secret);
 
     if (rc < 0) {
@@ -408,6 +429,26 @@ static int open_proxy(struct gateway *gateway)
     gateway->proxy = gateway->cache ? proxy_new(&setup) : NULL;
     gateway->admin = admin_new(loop_base(gateway->loop), config->admin_token);
     return gateway->proxy && gateway->admin ? 0 : -1;
+}
+
+static int open_bursts(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    struct bursts_config setup = {.epoch = bus_epoch(gateway->bus),
+                                  .max = (unsigned)config->bursts_max,
+                                  .bytes_max = (size_t)config->bursts_max_mb << 20,
+                                  .keep_us = config->bursts_keep_us,
+                                  .limits = {.requests_max = (unsigned)config->burst_requests_max,
+                                             .concurrency_max = (unsigned)config->burst_concurrency_max},
+                                  .proxy = gateway->proxy,
+                                  .metrics = &gateway->metrics,
+                                  .audit = &gateway->audit};
+
+    gateway->bursts = bursts_new(&setup);
+    if (!gateway->bursts)
+        return -1;
+    admin_serve_bursts(gateway->admin, gateway->bursts);
+    return 0;
 }
 
 static int open_httpd(struct gateway *gateway)
@@ -495,7 +536,7 @@ struct gateway *gateway_new(struct loop *loop, const struct config *config)
                  (int)config->metricsd_port);
     /* httpd last: from then on requests come, and everything else must be there. */
     if (make_dirs(config) < 0 || open_timers(gateway) < 0 || open_bus(gateway) < 0 ||
-        open_proxy(gateway) < 0 || open_httpd(gateway) < 0) {
+        open_proxy(gateway) < 0 || open_bursts(gateway) < 0 || open_httpd(gateway) < 0) {
         log_error("start", log_str("why", "the gateway cannot work"));
         gateway_free(gateway);
         return NULL;
@@ -516,6 +557,7 @@ void gateway_free(struct gateway *gateway)
         return;
     httpd_free(gateway->httpd);
     proxy_free(gateway->proxy);
+    bursts_free(gateway->bursts);
     admin_free(gateway->admin);
     feed_done(&gateway->feed);
     event_publisher_free(gateway->events);
