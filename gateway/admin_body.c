@@ -18,20 +18,24 @@ int admin_refuse(char detail[ADMIN_DETAIL_BYTES], const char *what, const char *
     return -EINVAL;
 }
 
-/* json-c keeps the last of several members of one name. As no value here holds an object, there are as many
- * colons outside of strings as members came. */
+/* json-c keeps the last of several members of one name, but as many colons came as there were members. */
 static unsigned count_members(struct text body)
 {
-    unsigned count = 0;
+    unsigned count = 0, depth = 0;
     bool quoted = false;
 
     for (size_t i = 0; i < body.bytes; i++) {
-        if (quoted && body.at[i] == '\\')
+        char byte = body.at[i];
+
+        if (quoted && byte == '\\')
             i++;
-        else if (body.at[i] == '"')
+        else if (byte == '"')
             quoted = !quoted;
-        else
-            count += !quoted && body.at[i] == ':';
+        else if (!quoted) {
+            depth += byte == '{';
+            depth -= byte == '}';
+            count += byte == ':' && depth == 1;
+        }
     }
     return count;
 }
