@@ -55,7 +55,6 @@ static int read_page(struct text query, struct burst_call *call)
     const char *bad = "query";
     char room[QUERY_BYTES];
 
-    call->limit = BURST_LIMIT_MAX;
     if (query.bytes > sizeof(room) || params_read(query, params, 2, room, &bad) < 0) {
         admin_refuse(call->detail, bad, "is malformed, or given twice");
         return 400;
@@ -75,6 +74,7 @@ int burst_call_read(const struct http_request *request, struct burst_call *call)
     int status;
 
     memset(call, 0, sizeof(*call));
+    call->limit = BURST_LIMIT_MAX;
     if (one && !job_name_read(id, &call->name))
         return refuse(call, 404, "There is no such burst");
     status = read_method(request->method, one, call);

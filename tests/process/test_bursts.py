@@ -184,7 +184,7 @@ def test_cancelled_in_the_middle_no_more_slots_are_spent():
         assert stack.ask(cpf.make(5290)).status == 200
         assert stack.simulator.state()["arrivals"] <= arrivals + 2
         assert stack.simulator.state()["arrivals"] <= len(ended) + 2
-        assert burst.cancel() == told | {"results": burst.show()["results"]}, "once more changes nothing"
+        assert burst.cancel() == told == burst.show(), "once more changes nothing"
         [event] = wait_for(lambda: events(stack, "burst_cancelled"), "the event")
         assert (event["value"], event["note"]) == (60 - len(ended), "by loopback")
         assert values_when(stack, lambda v: v["gateway.requests_waiting"] == 0, "nobody waits") and balanced(stack)
@@ -219,11 +219,11 @@ def test_bounds():
 
 def test_results_are_kept_for_a_while_and_within_bytes():
     with Stack(RATE_LIMIT_SECONDS=0.02, BURSTS_MAX_MB=1, BURSTS_KEEP_SECONDS=1, BURST_REQUESTS_MAX=10000) as stack:
-        first = Burst(stack, cpf="1", repeat=5000)
-        assert first.over()["failed"] == 5000
-        assert first.show("?limit=3&after=4998")["results"][0]["index"] == 4999
-        second = Burst(stack, cpf="1", repeat=5000)
-        assert second.over()["failed"] == 5000
+        first = Burst(stack, cpf="1", repeat=6000)
+        assert first.over()["failed"] == 6000
+        assert first.show("?limit=3&after=5998")["results"][0]["index"] == 5999
+        second = Burst(stack, cpf="1", repeat=6000)
+        assert second.over()["failed"] == 6000
         assert ask(stack, "GET", first.path).status == 404, "two are more than a mebibyte"
         wait_for(lambda: ask(stack, "GET", second.path).status == 404, "its time is over")
         values_when(stack, lambda v: v["gateway.bursts_kept"] == v["gateway.bursts_kept_bytes"] == 0, "and it is gone")
@@ -301,8 +301,7 @@ def test_gateways_answer_for_each_other_until_they_die():
             wait_for(lambda: stack.queued() == 0, "and its requests with it")
         assert stack.simulator.state()["arrivals"] == 5
         stack.kill("scheduler")
-        wait_for(lambda: ask(stack, "GET", burst.path).status == 503, "nobody to ask")
-        assert ask(stack, "GET", burst.path).json()["reason"] == "scheduler_gone"
+        wait_for(lambda: ask(stack, "GET", burst.path).json().get("reason") == "scheduler_gone", "nobody to ask")
 
 
 def test_a_burst_outlives_the_others_and_ends_with_its_gateway():

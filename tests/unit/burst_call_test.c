@@ -31,9 +31,9 @@ static const struct {
     enum burst_wish wish;
     unsigned limit, from;
 } cases[] = {
-    {HTTP_POST, BURST_PATH, NULL, "{}", 0, BURST_BEGIN, 0, 0},
-    {HTTP_GET, BURST_PATH, NULL, "", 0, BURST_LIST, 0, 0},
-    {HTTP_HEAD, BURST_PATH, NULL, "", 0, BURST_LIST, 0, 0},
+    {HTTP_POST, BURST_PATH, NULL, "{}", 0, BURST_BEGIN, 200, 0},
+    {HTTP_GET, BURST_PATH, NULL, "", 0, BURST_LIST, 200, 0},
+    {HTTP_HEAD, BURST_PATH, NULL, "", 0, BURST_LIST, 200, 0},
     {HTTP_GET, ONE, NULL, "", 0, BURST_SHOW, 200, 0},
     {HTTP_HEAD, ONE, NULL, "", 0, BURST_SHOW, 200, 0},
     {HTTP_GET, ONE, "", "", 0, BURST_SHOW, 200, 0},
@@ -42,7 +42,7 @@ static const struct {
     {HTTP_GET, ONE, "after=0", "", 0, BURST_SHOW, 200, 1},
     {HTTP_GET, ONE, "limit=7&after=99", "", 0, BURST_SHOW, 7, 100},
     {HTTP_GET, ONE, "after=2147483646", "", 0, BURST_SHOW, 200, 2147483647},
-    {HTTP_DELETE, ONE, NULL, "", 0, BURST_CANCEL, 0, 0},
+    {HTTP_DELETE, ONE, NULL, "", 0, BURST_CANCEL, 200, 0},
 
     {HTTP_PUT, BURST_PATH, NULL, "", 405, BURST_BEGIN, 0, 0},
     {HTTP_DELETE, BURST_PATH, NULL, "", 405, BURST_BEGIN, 0, 0},
