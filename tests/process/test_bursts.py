@@ -8,7 +8,7 @@ import client
 import cpf
 import pytest
 from stack import Stack, wait_for
-from test_admin import TOKEN, admin, events
+from test_admin import TOKEN, events
 from test_jobs import balanced, values_when
 
 BURSTS = "/admin/bursts"
@@ -60,13 +60,8 @@ class Burst:
         return results
 
 
-class Port:
-    def __init__(self, port):
-        self.port = port
-
-
 def ask(stack, method, path, body=None, port=None, fields=()):
-    return admin(Port(port or stack.port), method, path, body, fields=fields)
+    return client.ask(port or stack.port, path, fields, method, body)
 
 
 def logs(stack):
@@ -128,7 +123,7 @@ def test_the_real_path_of_each_request():
     with Stack(RATE_LIMIT_SECONDS=0.05, CACHE_TTL_SECONDS=0.2) as stack:
         fresh = stack.ask(known)
         wait_for(lambda: time.monotonic() > fresh.ended + 0.3, "it is no longer fresh")
-        assert admin(stack, "POST", "/admin/breaker", {"action": "trip"}).status == 200
+        assert ask(stack, "POST", "/admin/breaker", {"action": "trip"}).status == 200
         burst = Burst(stack, cpfs=[known, "123", number, "a=b&cpf=" + known[:8]], priority=[0, 99])
         told = burst.over()
         rows = [(r["cpf"], r["priority"], r["status"], r["reason"], r["source"]) for r in burst.results()]
