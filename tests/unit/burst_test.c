@@ -96,7 +96,7 @@ static void play(size_t row, char *begins, size_t size)
 {
     struct burst *burst =
         start_list(schedules[row].count, schedules[row].concurrency, schedules[row].rate, NULL);
-    int64_t now_us = BEGAN, ends[16];
+    int64_t now_us = BEGAN, ends[16] = {0};
     size_t used = 0;
 
     while (!burst_finish(burst, now_us)) {
