@@ -218,14 +218,17 @@ static struct bus_body *keep_answer(struct fetcher *fetcher, struct grant *grant
     int64_t now_wall_us = clock_wall_us();
     struct answer answer = {
         .status = result->head->status, .fields = upstream_head_fields(result->head), .body = result->body};
-    int rc;
+    bool stored = freshness_apply(&result->head->freshness, &fetcher->freshness, now_wall_us, &answer) &&
+                  content_storable(fetcher->content, result->head->says_json, result->body);
 
-    if (freshness_apply(&result->head->freshness, &fetcher->freshness, now_wall_us, &answer)) {
-        rc = cache_writer_store(fetcher->cache, &grant->key, &answer, now_wall_us);
+    if (stored) {
+        int rc = cache_writer_store(fetcher->cache, &grant->key, &answer, now_wall_us);
+
         fetcher_tell_stored(fetcher, grant, rc, answer.fresh_wall_us - now_wall_us);
-        if (rc < 0) /* or the client would be told that it was stored */
-            answer.fresh_wall_us = answer.stale_wall_us = 0;
+        stored = rc == 0;
     }
+    if (!stored) /* or the client would be told that it was */
+        answer.fresh_wall_us = answer.stale_wall_us = 0;
     return record_of(&answer);
 }
 
