@@ -102,9 +102,9 @@ def test_a_burst_of_50_in_order():
         assert (values["gateway.bursts_total"], values["gateway.burst_requests_total"]) == (1, 50)
         assert (values["gateway.bursts_running"], values["gateway.requests_total"]) == (0, 51)
         assert balanced(stack)
-        [started], [ended] = events(stack, "burst_started"), events(stack, "burst_ended")
-        assert (started["request"], started["value"]) == (told["request"], 50) == (ended["request"], 50)
-        assert "by loopback" in started["note"] and ended["note"].startswith("50 successful, 0 failed, 0 dropped")
+        log = stack.processes["gateway"].log_text()
+        assert f'burst_started request={told["request"]} count=50 note="200 at once by loopback"' in log
+        assert re.search(rf'burst_ended request={told["request"]} took_us=\d+ note="50 successful, 0 failed, 0 dropped', log)
 
 
 def test_one_cpf_again_and_again_costs_one_slot():
@@ -180,8 +180,8 @@ def test_cancelled_in_the_middle_no_more_slots_are_spent():
         assert stack.simulator.state()["arrivals"] <= arrivals + 2
         assert stack.simulator.state()["arrivals"] <= len(ended) + 2
         assert burst.cancel() == told == burst.show(), "once more changes nothing"
-        [event] = wait_for(lambda: events(stack, "burst_cancelled"), "the event")
-        assert (event["value"], event["note"]) == (60 - len(ended), "by loopback")
+        line = f'burst_cancelled request={told["request"]} count={60 - len(ended)} note="by loopback"'
+        assert line in stack.processes["gateway"].log_text()
         assert values_when(stack, lambda v: v["gateway.requests_waiting"] == 0, "nobody waits") and balanced(stack)
         # By way of another gateway, too.
         burst = Burst(stack, cpfs=cpf.make_many(60, 5300))
@@ -237,8 +237,11 @@ def test_who_may(token):
             assert refused.status == (401 if token else 403) and refused.json()["detail"]
         values = values_when(stack, lambda v: v["gateway.bursts_total"] == 1, "one")
         assert values["gateway.burst_requests_total"] == 1
-        assert wait_for(lambda: events(stack, "burst_started"), "the event")[0]["note"].endswith(
-            "by token" if token else "by loopback")
+        [started] = wait_for(lambda: events(stack, "burst_started"), "the event")
+        [ended] = wait_for(lambda: events(stack, "burst_ended"), "the event")
+        assert started["note"] == f"200 at once by {'token' if token else 'loopback'}" and started["value"] == 1
+        assert ended["note"] == "0 successful, 1 failed, 0 dropped, 0 not made"
+        assert started["request"] == ended["request"] == burst.json()["request"] == burst.fields["x-request-id"]
 
 
 def test_what_is_wrong_is_named_and_begins_nothing():

@@ -11,6 +11,7 @@
 
 #include "gateway/burst.h"
 #include "gateway/caller.h"
+#include "tests/support/scarce.h"
 
 #define MS    1000
 #define BEGAN 5000000
@@ -307,6 +308,31 @@ static void test_its_states(void **state)
     burst_free(NULL);
 }
 
+static void test_memory_runs_out(void **state)
+{
+    struct burst_order order = {.lane = &lanes[0], .count = 2, .subject_count = 1, .concurrency = 1};
+    struct burst_summary summary;
+    struct burst *burst = NULL;
+
+    (void)state;
+    order.subjects = calloc(1, sizeof(order.subjects[0]));
+    assert_non_null(order.subjects);
+    for (unsigned allocations = 0; allocations < 2; allocations++) {
+        scarce_after(allocations);
+        burst = burst_new(&order, BEGAN);
+        assert_true(scarce_no_more() > 0);
+        assert_null(burst);
+        assert_non_null(order.subjects); /* stays with who has ordered */
+    }
+    burst = burst_new(&order, BEGAN);
+    assert_non_null(burst);
+    scarce_after(0);
+    assert_false(burst_sum_up(burst, &summary));
+    scarce_no_more();
+    assert_true(burst_sum_up(burst, &summary));
+    burst_free(burst);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_what_they_come_to),
         cmocka_unit_test(test_the_table_of_statuses_has_a_bound),
         cmocka_unit_test(test_its_states),
+        cmocka_unit_test(test_memory_runs_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
