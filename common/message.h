@@ -50,14 +50,14 @@ struct message_uints {
     MESSAGE(11, cancel, "gateway, scheduler", "scheduler, gateway", "", "nobody waits for this any more")    \
     MESSAGE(12, control, "gateway, scheduler", "scheduler, fetcher", "", "an operator's order")              \
     MESSAGE(13, query, "gateway, scheduler", "scheduler, gateway", "",                                       \
-            "a question: an operator's, or about an asynchronous job")                                       \
+            "a question: an operator's, or about an asynchronous job or a burst")                            \
     MESSAGE(20, accepted, "scheduler", "gateway", "", "the request waits in the queue")                      \
     MESSAGE(21, result, "scheduler", "gateway", "answer", "the request has been answered")                   \
     MESSAGE(22, rejected, "scheduler", "gateway", "", "the request will not be answered, and why")           \
     MESSAGE(23, state, "scheduler", "gateway", "",                                                           \
             "how the lane stands: when fetcher or breaker change, and once a second")                        \
     MESSAGE(24, control_result, "scheduler, fetcher", "gateway, scheduler", "", "what became of an order")   \
-    MESSAGE(25, answer, "scheduler, gateway", "gateway, scheduler", "JSON, or a job's record",               \
+    MESSAGE(25, answer, "scheduler, gateway", "gateway, scheduler", "JSON, or an answer's record",           \
             "answers `query`")                                                                               \
     MESSAGE(30, fetch, "scheduler", "fetcher", "request", "a permit: send this within these times")          \
     MESSAGE(31, abort, "scheduler", "fetcher", "", "give this attempt back if it has not been sent")         \
@@ -112,14 +112,15 @@ struct message_uints {
     FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL, "and its id, as in `submit`")
 #define MESSAGE_FIELDS_query(FIELD)                                                                          \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "unique within the gateway's epoch")                         \
-    FIELD(TEXT, what, "wh", MESSAGE_LABEL_BYTES, REQUIRED, "`controls`, `queue`, `place` or `job`")          \
-    FIELD(UINT, limit, "lim", QUERY_LIMIT_MAX, OPTIONAL, "requests told at most")                            \
+    FIELD(TEXT, what, "wh", MESSAGE_LABEL_BYTES, REQUIRED, "`controls`, `queue`, `place`, `job` or `burst`") \
+    FIELD(UINT, limit, "lim", QUERY_LIMIT_MAX, OPTIONAL, "requests, or results of a burst, told at most")    \
     FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL,                                                         \
-          "`queue`: begin behind the request of that gateway's epoch; `job`: whose it is, or who asks")      \
+          "`queue`: begin behind the request of that gateway's epoch; `job`, `burst`: whose it is, or who "  \
+          "asks")                                                                                            \
     FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL,                                                      \
-          "`queue`: and that id; both 0: at the head; `place`: whose")                                       \
-    FIELD(BYTES, job, "jb", MESSAGE_KEY_BYTES, OPTIONAL, "`job`: the second half of its id")                 \
-    FIELD(UINT, cancels, "ccl", 1, OPTIONAL, "`job`: 1: it is to end, 0: it is to be told")                  \
+          "`queue`: and that id; both 0: at the head; `place`: whose; `burst`: the first result told")       \
+    FIELD(BYTES, job, "jb", MESSAGE_KEY_BYTES, OPTIONAL, "`job`, `burst`: the second half of its id")        \
+    FIELD(UINT, cancels, "ccl", 1, OPTIONAL, "`job`, `burst`: 1: it is to end, 0: it is to be told")         \
     FIELD(INT, wait_us, "wt", INT64_MAX, OPTIONAL, "`job`: its end may be awaited so long")
 
 #define MESSAGE_FIELDS_accepted(FIELD)                                                                       \
@@ -166,7 +167,7 @@ struct message_uints {
 #define MESSAGE_FIELDS_answer(FIELD)                                                                         \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `query`")                                             \
     FIELD(UINT, found, "ok", 1, REQUIRED,                                                                    \
-          "0: that request does not wait (any more); `job`: that gateway is not there")                      \
+          "0: that request does not wait (any more); `job`, `burst`: that gateway is not there")             \
     FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL, "to the scheduler: who has asked")                      \
     FIELD(UINT, position, "pos", INT32_MAX, OPTIONAL, "`place`: 1 is next; 0: in flight")                    \
     FIELD(INT, eta_us, "eta", INT64_MAX, OPTIONAL, "`place`: expected time until the answer; -1 unknown")

@@ -10,6 +10,8 @@
 #include "common/loop.h"
 #include "gateway/admin_call.h"
 #include "gateway/admin_rules.h"
+#include "gateway/burst_call.h"
+#include "gateway/bursts.h"
 #include "gateway/render.h"
 
 #define REPLY_BYTES 256
@@ -26,6 +28,7 @@ struct call {
 
 struct admin {
     struct admin_rules rules;
+    struct bursts *bursts;
     struct event *timer;
     struct bus_socket *link;
     uint64_t peer; /* 0 while the scheduler is away */
@@ -169,6 +172,11 @@ static int ask(struct admin *admin, struct message *message, uint64_t id, const 
     return bus_send(admin->link, admin->peer, message, NULL);
 }
 
+void admin_serve_bursts(struct admin *admin, struct bursts *bursts)
+{
+    admin->bursts = bursts;
+}
+
 int admin_request(struct admin *admin, struct httpd_exchange *exchange, const struct http_request *request,
                   struct text request_id)
 {
@@ -180,6 +188,11 @@ int admin_request(struct admin *admin, struct httpd_exchange *exchange, const st
     if (!verdict.who)
         return refuse(exchange, request_id, of_status(verdict.status, verdict.detail),
                       verdict.authenticate ? "WWW-Authenticate" : NULL, verdict.authenticate);
+    if (burst_call_is(request->path)) {
+        bursts_request(admin->bursts, exchange, request, request_id, verdict.who,
+                       &(struct moment){.now_us = clock_now_us(), .wall_us = clock_wall_us()});
+        return 0;
+    }
     status = admin_call_read(request, &read);
     if (status)
         return refuse(exchange, request_id, of_status(status, read.detail), status == 405 ? "Allow" : NULL,

@@ -11,15 +11,18 @@
 #define ADMIN_PATIENCE_US 5000000
 
 struct admin;
+struct bursts;
 
 /* token "": only this host may ask. NULL when out of memory. */
 struct admin *admin_new(struct event_base *base, const char *token);
 void admin_free(struct admin *admin); /* takes NULL; forgets who waits, without an answer */
 
-/* A request of a path of /admin (admin_call_is()). Gives the status of a refusal, 0 when the scheduler is
- * asked. */
+/* A request of a path of /admin (admin_call_is()). Gives the status of a refusal, 0 when the scheduler or the
+ * bursts are asked. */
 int admin_request(struct admin *admin, struct httpd_exchange *exchange, const struct http_request *request,
                   struct text request_id);
+/* What those of /admin/bursts go to; borrowed. */
+void admin_serve_bursts(struct admin *admin, struct bursts *bursts);
 /* Its client has left: what was ordered stays ordered. */
 void admin_gone(struct admin *admin, const struct httpd_exchange *exchange);
 

@@ -1,8 +1,7 @@
-/* admin_call.c - see admin_call.h. json-c reads the JSON; what it lets pass is checked here. */
+/* admin_call.c - see admin_call.h. */
 #include "gateway/admin_call.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -10,24 +9,10 @@
 
 #define PREFIX         "/admin"
 #define QUEUE_PREFIX   "/admin/queue/"
-#define JSON_DEPTH     4
 #define US             1000000.0
-#define SECONDS_MIN    0.001
-#define SECONDS_MAX    86400
 #define TRIP_SECONDS   600
 #define LIMIT_FALLBACK 50
 #define QUERY_BYTES    512
-
-enum member_type { MEMBER_TEXT, MEMBER_SECONDS };
-
-struct member {
-    const char *name;
-    enum member_type type;
-    bool required;
-    bool given;
-    char text[MESSAGE_LABEL_BYTES + 1];
-    double number;
-};
 
 struct route {
     const char *path; /* ends in '/': one more part follows */
@@ -38,121 +23,14 @@ struct route {
 
 static int refuse(struct admin_call *call, const char *what, const char *why)
 {
-    snprintf(call->detail, sizeof(call->detail), "%.48s: %s", what, why);
-    return -EINVAL;
-}
-
-/* JSON */
-
-/* json-c keeps the last of several members of one name. As no value here holds a colon outside of a string,
- * there are as many colons as members came. */
-static unsigned count_members(struct text body)
-{
-    unsigned count = 0;
-    bool quoted = false;
-
-    for (size_t i = 0; i < body.bytes; i++) {
-        if (quoted && body.at[i] == '\\')
-            i++;
-        else if (body.at[i] == '"')
-            quoted = !quoted;
-        else
-            count += !quoted && body.at[i] == ':';
-    }
-    return count;
-}
-
-/* The object, to be put; NULL: the body is none. */
-static json_object *parse(struct text body)
-{
-    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
-    json_object *object = NULL;
-    size_t end;
-
-    if (!tokener || memchr(body.at, '\0', body.bytes)) {
-        json_tokener_free(tokener);
-        return NULL;
-    }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    object = json_tokener_parse_ex(tokener, body.at, (int)body.bytes);
-    end = json_tokener_get_parse_end(tokener);
-    while (end < body.bytes && strchr(" \t\r\n", body.at[end]))
-        end++;
-    if (json_tokener_get_error(tokener) != json_tokener_success || end < body.bytes ||
-        !json_object_is_type(object, json_type_object)) {
-        json_object_put(object);
-        object = NULL;
-    }
-    json_tokener_free(tokener);
-    return object;
-}
-
-static int read_text(struct admin_call *call, struct member *member, json_object *value)
-{
-    int bytes = json_object_get_string_len(value);
-
-    if (!json_object_is_type(value, json_type_string))
-        return refuse(call, member->name, "must be a string");
-    if (bytes < 1 || bytes > MESSAGE_LABEL_BYTES || strlen(json_object_get_string(value)) != (size_t)bytes)
-        return refuse(call, member->name, "must have 1 to 48 characters");
-    memcpy(member->text, json_object_get_string(value), (size_t)bytes + 1);
-    return 0;
-}
-
-static int read_member(struct admin_call *call, struct member *members, unsigned count, const char *name,
-                       json_object *value)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct member *member = &members[i];
-
-        if (strcmp(member->name, name) != 0)
-            continue;
-        member->given = true;
-        if (member->type == MEMBER_TEXT)
-            return read_text(call, member, value);
-        if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double))
-            return refuse(call, name, "must be a number");
-        member->number = json_object_get_double(value);
-        if (!(member->number >= SECONDS_MIN && member->number <= SECONDS_MAX)) /* nor NaN */
-            return refuse(call, name, "must be from 0.001 to 86400");
-        return 0;
-    }
-    return refuse(call, name, "no such member");
-}
-
-static int read_members(struct admin_call *call, json_object *object, struct member *members, unsigned count)
-{
-    struct json_object_iterator at = json_object_iter_begin(object), end = json_object_iter_end(object);
-    int rc = 0;
-
-    for (; rc == 0 && !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
-        rc = read_member(call, members, count, json_object_iter_peek_name(&at),
-                         json_object_iter_peek_value(&at));
-    for (unsigned i = 0; rc == 0 && i < count; i++) {
-        if (members[i].required && !members[i].given)
-            rc = refuse(call, members[i].name, "is missing");
-    }
-    return rc;
+    return admin_refuse(call->detail, what, why);
 }
 
 /* Fills in the members, which are all that may be there. */
 static int read_body(const struct http_request *request, struct admin_call *call, struct member *members,
                      unsigned count)
 {
-    struct text body = request->body;
-    json_object *object;
-    int rc;
-
-    if (body.bytes == 0)
-        body = text_of("{}");
-    object = parse(body);
-    if (!object)
-        return refuse(call, "body", "must be one JSON object");
-    rc = read_members(call, object, members, count);
-    if (rc == 0 && count_members(body) != (unsigned)json_object_object_length(object))
-        rc = refuse(call, "body", "a member comes twice");
-    json_object_put(object);
-    return rc;
+    return admin_body_read(request->body, members, count, NULL, call->detail);
 }
 
 /* The routes' own readers */

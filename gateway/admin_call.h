@@ -1,16 +1,15 @@
 /* admin_call.h - reads what a request under /admin asks or orders: path, method, query and body, strictly,
- * into the message for the scheduler. Bodies are small JSON objects; an unknown member, one that comes twice,
- * a wrong type and a value out of range are refused by name. Pure. */
+ * into the message for the scheduler. Bodies are small JSON objects (admin_body.h). Pure. */
 #ifndef SLUICE_ADMIN_CALL_H
 #define SLUICE_ADMIN_CALL_H
 
 #include "common/http_request.h"
 #include "common/message.h"
+#include "gateway/admin_body.h"
 
-#define ADMIN_BODY_BYTES   4096
-#define ADMIN_DETAIL_BYTES 160
-#define ADMIN_ALLOW_BYTES  48
-#define ADMIN_ID_BYTES     33 /* of a waiting request: two numbers of 16 digits and '-' */
+#define ADMIN_BODY_BYTES  4096
+#define ADMIN_ALLOW_BYTES 48
+#define ADMIN_ID_BYTES    33 /* of a waiting request: two numbers of 16 digits and '-' */
 
 struct admin_call {
     struct message message; /* `control` or `query`, but for id, request and who */

@@ -23,7 +23,7 @@ bool reason_is_drop(enum reason reason)
     }
 }
 
-static enum metric total_of(const struct decision *decision)
+enum metric decision_total(const struct decision *decision)
 {
     if (decision->outcome == DECISION_GATEWAY_GONE ||
         (decision->outcome == DECISION_GATEWAY_REFUSED && reason_is_drop(decision->reason)))
@@ -33,7 +33,7 @@ static enum metric total_of(const struct decision *decision)
 
 void decision_count(struct metrics *metrics, const struct decision *decision, int64_t took_us)
 {
-    metric_add(metrics, total_of(decision), 1);
+    metric_add(metrics, decision_total(decision), 1);
     if (decision->waited)
         metric_add(metrics, METRIC_GATEWAY_WAITING, -1);
     if (decision->outcome == DECISION_GATEWAY_HIT)

@@ -1,17 +1,12 @@
-/* gateway.c - see gateway.h. The shell: it samples the clocks, moves requests between httpd, proxy.c and the
- * bus, arms the timers, and logs. */
-#include "gateway/gateway.h"
+/* gateway.c - see gateway.h. The shell: it samples the clocks, moves requests between httpd and proxy.c, arms
+ * the timers, and logs. */
+#include "gateway/gateway_inside.h"
 
 #include <stdlib.h>
 
-#include "common/audit.h"
 #include "common/clock.h"
-#include "gateway/admin.h"
 #include "gateway/admin_call.h"
-#include "gateway/cors.h"
-#include "gateway/health.h"
 #include "gateway/job_call.h"
-#include "gateway/proxy.h"
 #include "gateway/render.h"
 #include "gateway/routes.h"
 
@@ -22,32 +17,8 @@
 #define IDLE_TIMEOUT_US  60000000
 #define WRITE_TIMEOUT_US 10000000
 #define TICK_US          1000000
-#define STATE_URL_BYTES  (CONFIG_TEXT_BYTES + 32)
 
-struct gateway {
-    const struct config *config;
-    struct loop *loop;
-    struct bus *bus;
-    struct bus_socket *link;
-    struct event_publisher *events;
-    struct audit audit;
-    struct httpd *httpd;
-    struct cache *cache;
-    struct proxy *proxy;
-    struct admin *admin;
-    struct event *tick, *deadline, *last_call;
-    int64_t deadline_us; /* for which the timer is armed; INT64_MAX: it is not */
-    int64_t link_us;     /* when the link went up or down */
-    bool closing;        /* who would wait now is refused */
-    bool unconnected;    /* the last connection of a drain has closed */
-    struct feed feed;
-    struct health_facts health;
-    struct metrics metrics;
-    char state_url[STATE_URL_BYTES];
-    struct cors cors;
-};
-
-static struct moment sample(void)
+struct moment gateway_now(void)
 {
     return (struct moment){.now_us = clock_now_us(), .wall_us = clock_wall_us()};
 }
@@ -55,8 +26,9 @@ static struct moment sample(void)
 /* Deadlines come nearly always in order, so that the timer is armed once for many requests. */
 static void arm_deadline(struct gateway *gateway, int64_t now_us)
 {
-    int64_t due_us = proxy_due_us(gateway->proxy);
+    int64_t due_us = proxy_due_us(gateway->proxy), burst_us = bursts_due_us(gateway->bursts);
 
+    due_us = burst_us < due_us ? burst_us : due_us;
     if (due_us >= gateway->deadline_us)
         return;
     gateway->deadline_us = due_us;
@@ -70,6 +42,7 @@ static void publish(struct gateway *gateway)
     metric_set(&gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
     metric_set(&gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
     proxy_gauge(gateway->proxy);
+    bursts_gauge(gateway->bursts);
     event_totals(gateway->events, &gateway->metrics);
 }
 
@@ -84,11 +57,11 @@ static void end_when_drained(struct gateway *gateway)
     loop_drained(gateway->loop);
 }
 
-/* After something has come to the proxy. */
-static void settle(struct gateway *gateway, const struct moment *moment)
+void gateway_settle(struct gateway *gateway, const struct moment *moment)
 {
     if (gateway->closing)
         proxy_refuse_all(gateway->proxy, REASON_DRAINING, moment);
+    bursts_run(gateway->bursts, moment);
     arm_deadline(gateway, moment->now_us);
     end_when_drained(gateway);
 }
@@ -96,13 +69,13 @@ static void settle(struct gateway *gateway, const struct moment *moment)
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct gateway *gateway = arg;
-    struct moment moment = sample();
+    struct moment moment = gateway_now();
 
     (void)fd;
     (void)what;
     gateway->deadline_us = INT64_MAX;
     proxy_expire(gateway->proxy, &moment);
-    settle(gateway, &moment);
+    gateway_settle(gateway, &moment);
 }
 
 /* What only the line tells, besides the facts. */
@@ -129,6 +102,10 @@ static void on_decided(void *arg, const struct decision *decision)
 
     decision_count(&gateway->metrics, decision, took_us);
     tell_decision(gateway, decision, took_us);
+    if (decision->errand) {
+        decision->errand->waiter = NULL;
+        decision->errand->ended(decision->errand, decision, took_us);
+    }
 }
 
 static void on_deferred(void *arg, const struct asked *asked, int64_t eta_us)
@@ -139,6 +116,14 @@ static void on_deferred(void *arg, const struct asked *asked, int64_t eta_us)
 
     audit_tell(&gateway->audit, DECISION_GATEWAY_DEFERRED, &facts,
                (const struct log_field[]){log_str("subject", asked->subject), {.key = NULL}});
+}
+
+static void on_burst_asked(void *arg, const struct visitor *visitor, const struct message_query *query,
+                           const struct moment *moment)
+{
+    struct gateway *gateway = arg;
+
+    bursts_asked(gateway->bursts, visitor, query, moment);
 }
 
 /* HTTP */
@@ -215,7 +200,7 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
 {
     const struct lane *lane = lane_at_path(request->path);
     struct gateway *gateway = arg;
-    struct moment moment = sample();
+    struct moment moment = gateway_now();
     bool orders = admin_call_is(request->path); /* not for pages of other sites */
     struct text preflight;
 
@@ -233,7 +218,7 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
         administrate(gateway, exchange, request);
     else
         show_route(gateway, exchange, request, moment.now_us);
-    settle(gateway, &moment);
+    gateway_settle(gateway, &moment);
 }
 
 static void on_gone(void *arg, struct httpd_exchange *exchange)
@@ -255,95 +240,19 @@ static size_t on_refusal(void *arg, int status, const char *detail, char *buffer
     return render_problem(buffer, size, &problem).bytes;
 }
 
-/* The link to the scheduler */
-
-static void link_changed(struct gateway *gateway, bool up, int64_t now_us)
-{
-    gateway->health.scheduler_up = up;
-    gateway->link_us = now_us;
-    metric_set(&gateway->metrics, METRIC_GATEWAY_LINK_UP, up ? 1 : 0);
-}
-
-static void on_up(void *arg, uint64_t peer, struct text role)
-{
-    struct gateway *gateway = arg;
-    struct moment moment = sample();
-
-    (void)role;
-    audit_tell(&gateway->audit, DECISION_GATEWAY_SCHEDULER_UP, &(struct audit_facts){.value = 0},
-               (const struct log_field[]){log_hex("epoch", peer), {.key = NULL}});
-    link_changed(gateway, true, moment.now_us);
-    proxy_up(gateway->proxy, gateway->link, peer, &moment);
-    admin_up(gateway->admin, gateway->link, peer);
-}
-
-static void on_down(void *arg, uint64_t peer, const char *why)
-{
-    struct gateway *gateway = arg;
-    struct moment moment = sample();
-
-    audit_tell(&gateway->audit, DECISION_GATEWAY_SCHEDULER_DOWN, &(struct audit_facts){.note = text_of(why)},
-               (const struct log_field[]){log_hex("epoch", peer), {.key = NULL}});
-    link_changed(gateway, false, moment.now_us);
-    proxy_down(gateway->proxy, &moment);
-    admin_down(gateway->admin);
-}
-
-static void on_message(void *arg, uint64_t peer, const struct message *message, struct bus_body *body)
-{
-    struct gateway *gateway = arg;
-    struct moment moment;
-
-    (void)peer;
-    if (message->type == MESSAGE_TYPE_state) {
-        health_lane_update(&gateway->health, &message->state, clock_now_us());
-        return;
-    }
-    if (message->type == MESSAGE_TYPE_control_result ||
-        (message->type == MESSAGE_TYPE_answer && !(message->answer.id & PROXY_QUERY))) {
-        admin_message(gateway->admin, message, body);
-        return;
-    }
-    moment = sample();
-    proxy_message(gateway->proxy, message, body, &moment);
-    settle(gateway, &moment);
-}
-
-static void on_writable(void *arg, uint64_t peer)
-{
-    struct gateway *gateway = arg;
-    struct moment moment = sample();
-
-    (void)peer;
-    proxy_flush(gateway->proxy, &moment);
-}
-
-static void on_bad(void *arg, uint64_t peer, int error)
-{
-    (void)arg;
-    log_warn("bad_message", log_hex("epoch", peer), log_int("error", error));
-}
-
-static void on_feed(void *arg, struct text topic, const struct message *message, struct bus_body *body)
-{
-    struct gateway *gateway = arg;
-
-    (void)topic;
-    feed_take(&gateway->feed, message, body, clock_now_us());
-}
-
 /* Once a second */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct gateway *gateway = arg;
-    struct moment moment = sample();
+    struct moment moment = gateway_now();
 
     (void)fd;
     (void)what;
     loop_arm(gateway->tick, TICK_US);
     cache_tick(gateway->cache);
     proxy_flush(gateway->proxy, &moment);
+    gateway_settle(gateway, &moment);
     audit_tick(&gateway->audit);
     publish(gateway);
 }
@@ -363,12 +272,12 @@ static void on_unconnected(void *arg)
 static void on_last_call(evutil_socket_t fd, short what, void *arg)
 {
     struct gateway *gateway = arg;
-    struct moment moment = sample();
+    struct moment moment = gateway_now();
 
     (void)fd;
     (void)what;
     gateway->closing = true;
-    settle(gateway, &moment);
+    gateway_settle(gateway, &moment);
 }
 
 static void on_drain(void *arg)
@@ -377,46 +286,28 @@ static void on_drain(void *arg)
 
     gateway->health.draining = true;
     proxy_drain(gateway->proxy);
+    bursts_drain(gateway->bursts);
     loop_arm(gateway->last_call, gateway->config->drain_us * 3 / 4);
     httpd_drain(gateway->httpd, on_unconnected, gateway);
 }
 
 /* Birth and death */
 
-static int open_bus(struct gateway *gateway)
-{
-    static const struct bus_link_handlers handlers = {
-        .up = on_up, .down = on_down, .message = on_message, .writable = on_writable, .bad = on_bad};
-    static const char *const topics[] = {"snapshot", "exposition", NULL};
-    char endpoint[CONFIG_ENDPOINT_BYTES];
-
-    gateway->bus = bus_new(loop_base(gateway->loop));
-    if (!gateway->bus)
-        return -1;
-    config_endpoint(gateway->config, "events", endpoint);
-    gateway->events = event_publisher_new(gateway->bus, endpoint, "gateway");
-    gateway->audit = (struct audit){.events = gateway->events, .left_out = DECISION_GATEWAY_LEFT_OUT};
-    config_endpoint(gateway->config, "feed", endpoint);
-    if (!gateway->events || !bus_subscribe_connect(gateway->bus, endpoint, topics, on_feed, gateway))
-        return -1;
-    config_endpoint(gateway->config, "gateways", endpoint);
-    gateway->link = bus_connect(gateway->bus, endpoint, "gateway", &handlers, gateway);
-    return gateway->link ? 0 : -1;
-}
-
 static int open_proxy(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
-    struct proxy_config setup = {.epoch = bus_epoch(gateway->bus),
-                                 .client_id = config->client_id,
-                                 .timeout_us = config->request_timeout_us,
-                                 .waiters_max = (uint32_t)config->waiters_max,
-                                 .polls_max = (uint32_t)config->jobs_polls_max,
-                                 .jobs_max = (uint32_t)config->jobs_max,
-                                 .jobs_bytes_max = (size_t)config->jobs_max_mb << 20,
-                                 .jobs_keep_us = config->jobs_keep_us,
-                                 .metrics = &gateway->metrics,
-                                 .desk = {.decided = on_decided, .deferred = on_deferred, .arg = gateway}};
+    struct proxy_config setup = {
+        .epoch = bus_epoch(gateway->bus),
+        .client_id = config->client_id,
+        .timeout_us = config->request_timeout_us,
+        .waiters_max = (uint32_t)config->waiters_max,
+        .polls_max = (uint32_t)config->jobs_polls_max,
+        .jobs_max = (uint32_t)config->jobs_max,
+        .jobs_bytes_max = (size_t)config->jobs_max_mb << 20,
+        .jobs_keep_us = config->jobs_keep_us,
+        .metrics = &gateway->metrics,
+        .desk = {
+            .decided = on_decided, .deferred = on_deferred, .burst_asked = on_burst_asked, .arg = gateway}};
     int rc = cache_secret_load(config->state_dir, setup.secret);
 
     if (rc < 0) {
@@ -428,6 +319,26 @@ static int open_proxy(struct gateway *gateway)
     gateway->proxy = gateway->cache ? proxy_new(&setup) : NULL;
     gateway->admin = admin_new(loop_base(gateway->loop), config->admin_token);
     return gateway->proxy && gateway->admin ? 0 : -1;
+}
+
+static int open_bursts(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    struct bursts_config setup = {.epoch = bus_epoch(gateway->bus),
+                                  .max = (unsigned)config->bursts_max,
+                                  .bytes_max = (size_t)config->bursts_max_mb << 20,
+                                  .keep_us = config->bursts_keep_us,
+                                  .limits = {.requests_max = (unsigned)config->burst_requests_max,
+                                             .concurrency_max = (unsigned)config->burst_concurrency_max},
+                                  .proxy = gateway->proxy,
+                                  .metrics = &gateway->metrics,
+                                  .audit = &gateway->audit};
+
+    gateway->bursts = bursts_new(&setup);
+    if (!gateway->bursts)
+        return -1;
+    admin_serve_bursts(gateway->admin, gateway->bursts);
+    return 0;
 }
 
 static int open_httpd(struct gateway *gateway)
@@ -535,8 +446,8 @@ struct gateway *gateway_new(struct loop *loop, const struct config *config)
     gateway->link_us = clock_now_us();
     know_pages(gateway, config);
     /* httpd last: from then on requests come, and everything else must be there. */
-    if (make_dirs(config) < 0 || open_timers(gateway) < 0 || open_bus(gateway) < 0 ||
-        open_proxy(gateway) < 0 || open_httpd(gateway) < 0) {
+    if (make_dirs(config) < 0 || open_timers(gateway) < 0 || gateway_open_links(gateway) < 0 ||
+        open_proxy(gateway) < 0 || open_bursts(gateway) < 0 || open_httpd(gateway) < 0) {
         log_error("start", log_str("why", "the gateway cannot work"));
         gateway_free(gateway);
         return NULL;
@@ -557,6 +468,7 @@ void gateway_free(struct gateway *gateway)
         return;
     httpd_free(gateway->httpd);
     proxy_free(gateway->proxy);
+    bursts_free(gateway->bursts);
     admin_free(gateway->admin);
     feed_done(&gateway->feed);
     event_publisher_free(gateway->events);

@@ -49,7 +49,7 @@ struct text job_name_write(const struct job_name *name, char id[JOB_ID_BYTES])
     return (struct text){.at = id, .bytes = JOB_ID_BYTES};
 }
 
-static bool read_name(struct text id, struct job_name *name)
+bool job_name_read(struct text id, struct job_name *name)
 {
     unsigned char epoch[8];
 
@@ -92,8 +92,8 @@ int job_call_read(const struct http_request *request, struct job_call *call)
         return refuse(call, 400, "wait: a job's end is not awaited that way");
     if (wait->at && !patience_seconds(*wait, JOB_WAIT_MAX_US, &call->wait_us))
         return refuse(call, 400, "wait: must be seconds, such as 20 or 0.5");
-    if (!read_name((struct text){request->path.at + PATH_BYTES, request->path.bytes - PATH_BYTES},
-                   &call->name))
+    if (!job_name_read((struct text){request->path.at + PATH_BYTES, request->path.bytes - PATH_BYTES},
+                       &call->name))
         return refuse(call, 404, "There is no such job");
     return 0;
 }

@@ -27,6 +27,8 @@ struct job_call {
 };
 
 struct text job_name_write(const struct job_name *name, char id[JOB_ID_BYTES]);
+/* False: it is no such name. */
+bool job_name_read(struct text id, struct job_name *name);
 
 /* Whether that path is of /jobs. */
 bool job_call_is(struct text path);

@@ -188,7 +188,10 @@ static void wait_for_scheduler(struct proxy *proxy, const struct asked *asked, c
     }
     metric_add(proxy->config.metrics, METRIC_GATEWAY_MISSES, 1);
     metric_add(proxy->config.metrics, METRIC_GATEWAY_WAITING, 1);
-    httpd_exchange_set(asked->exchange, &waiter->guest);
+    if (asked->exchange)
+        httpd_exchange_set(asked->exchange, &waiter->guest);
+    else
+        asked->errand->waiter = waiter;
     if (asked->defer_s >= 0)
         proxy_turn_await(proxy, waiter);
     proxy_flush(proxy, moment);
@@ -236,8 +239,9 @@ static bool understand(struct proxy *proxy, const struct http_request *request, 
     return !refusal;
 }
 
-void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const struct http_request *request,
-                   const struct lane *lane, const struct moment *moment)
+/* Either exchange or errand is NULL. */
+static void begin(struct proxy *proxy, struct httpd_exchange *exchange, struct errand *errand,
+                  const struct http_request *request, const struct lane *lane, const struct moment *moment)
 {
     char drawn[RENDER_ID_BYTES], room[PROXY_QUERY_BYTES];
     struct asked asked;
@@ -247,6 +251,7 @@ void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const s
 
     asked.exchange = exchange;
     asked.record = NULL;
+    asked.errand = errand;
     asked.lane = lane;
     asked.request_id = proxy_draw_id(proxy, drawn);
     asked.asked_us = moment->now_us;
@@ -272,6 +277,25 @@ void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const s
         reply_refuse(&proxy->config.desk, &asked, REASON_DEADLINE_UNMEETABLE, NULL, moment);
     else
         wait_for_scheduler(proxy, &asked, &call, &caller, moment);
+}
+
+void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const struct http_request *request,
+                   const struct lane *lane, const struct moment *moment)
+{
+    begin(proxy, exchange, NULL, request, lane, moment);
+}
+
+void proxy_errand(struct proxy *proxy, struct errand *errand, const struct http_request *request,
+                  const struct lane *lane, const struct moment *moment)
+{
+    errand->waiter = NULL;
+    begin(proxy, NULL, errand, request, lane, moment);
+}
+
+void proxy_errand_leave(struct proxy *proxy, struct errand *errand)
+{
+    if (errand->waiter)
+        proxy_drop(proxy, errand->waiter);
 }
 
 void proxy_gone(struct proxy *proxy, struct httpd_exchange *exchange)

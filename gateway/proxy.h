@@ -42,6 +42,12 @@ struct text proxy_draw_id(struct proxy *proxy, char digits[RENDER_ID_BYTES]);
 /* What httpd says. */
 void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const struct http_request *request,
                    const struct lane *lane, const struct moment *moment);
+/* One of this process itself: the request goes the same way as a client's, but its end is told to the errand,
+ * perhaps before this returns. Borrows the request until then. */
+void proxy_errand(struct proxy *proxy, struct errand *errand, const struct http_request *request,
+                  const struct lane *lane, const struct moment *moment);
+/* As a client that hangs up: its end is told at once. Harmless when it waits no longer. */
+void proxy_errand_leave(struct proxy *proxy, struct errand *errand);
 /* One under /jobs. */
 void proxy_job_request(struct proxy *proxy, struct httpd_exchange *exchange,
                        const struct http_request *request, const struct moment *moment);

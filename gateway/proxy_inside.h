@@ -8,6 +8,7 @@
 #include "gateway/job_view.h"
 #include "gateway/pending.h"
 #include "gateway/proxy.h"
+#include "gateway/visitor.h"
 
 #define TURN_QUERY (UINT64_C(1) << 62) /* beside PROXY_QUERY: of a waiter's turn, not of a visit */
 #define PLACE_US   1000000             /* so long the scheduler's word of where a request stands is awaited */
@@ -32,13 +33,6 @@ struct waiter {
     bool place_asked; /* that time has come, and only the scheduler's word is missing */
     char client[RENDER_ID_BYTES];
     char request_id[CALLER_REQUEST_ID_BYTES];
-};
-
-/* Who asks about a job. */
-struct visitor {
-    struct httpd_exchange *exchange; /* NULL: another gateway, for a client of its own: */
-    uint64_t gateway, query;         /* its epoch, and its query's id */
-    char request_id[RENDER_ID_BYTES];
 };
 
 enum visit_phase {
@@ -100,12 +94,6 @@ void proxy_job_show(struct proxy *proxy, const struct visitor *visitor, const st
                     const struct job_place *place, int64_t defer_s, const struct moment *moment);
 
 /* proxy_visits.c */
-/* Answers a visitor: with a record (NULL: there was no memory for it), with a problem. */
-void proxy_tell(struct proxy *proxy, const struct visitor *visitor, struct bus_body *record);
-void proxy_tell_reply(struct proxy *proxy, const struct visitor *visitor, const struct httpd_reply *reply);
-/* field: the name of one more field and its value, or NULL. */
-void proxy_tell_problem(struct proxy *proxy, const struct visitor *visitor, struct problem problem,
-                        const char *field, const char *value);
 /* The visitor waits for word of the job for so long, or (0) only until the scheduler has told where it
  * stands. */
 void proxy_visit(struct proxy *proxy, const struct visitor *visitor, struct waiter *waiter, int64_t wait_us,

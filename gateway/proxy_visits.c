@@ -1,7 +1,7 @@
 /* proxy_visits.c - see proxy.h. Here: who asks about a job and cannot be answered at once: a client that
  * awaits the job's end, or the scheduler's word of where it stands; and one whose job is another gateway's,
- * which is asked by way of the scheduler and gives the whole answer. A visitor of another gateway is like any
- * other. */
+ * which is asked by way of the scheduler and gives the whole answer, as it is for bursts. A visitor of
+ * another gateway is like any other. */
 #include <utlist.h>
 
 #include "gateway/job_record.h"
@@ -98,7 +98,7 @@ static struct visit *visit_new(struct proxy *proxy, const struct visitor *visito
     }
     if (!visit || pending_add(proxy->visits, &visit->pending) < 0) {
         free(visit);
-        refuse(proxy, visitor, problem_of_status(503), "Too many ask about jobs");
+        refuse(proxy, visitor, problem_of_status(503), "Too many ask about jobs and bursts");
         return NULL;
     }
     if (visitor->exchange)
@@ -142,32 +142,41 @@ void proxy_visit(struct proxy *proxy, const struct visitor *visitor, struct wait
         ask(proxy, visit, moment);
 }
 
-static void pass_on(struct proxy *proxy, const struct visitor *visitor, const struct job_call *call,
-                    const struct moment *moment)
+void proxy_pass_on(struct proxy *proxy, const struct visitor *visitor, struct message_query *query,
+                   const struct moment *moment)
 {
     struct message message = {.type = MESSAGE_TYPE_query};
-    struct message_query *query = &message.query;
     struct visit *visit;
 
     if (!proxy->peer) {
         refuse(proxy, visitor, problem_of_reason(REASON_SCHEDULER_GONE), NULL);
         return;
     }
-    visit = visit_new(proxy, visitor, moment->now_us + call->wait_us + PASSED_US);
+    visit = visit_new(proxy, visitor, moment->now_us + query->wait_us + PASSED_US);
     if (!visit)
         return;
     visit->phase = VISIT_PASSED;
-    visit->owner = call->name.gateway;
+    visit->owner = query->gateway;
     query->id = visit->pending.id | PROXY_QUERY;
-    query->what = text_of("job");
-    query->gateway = visit->owner;
-    query->job = (struct text){.at = (const char *)call->name.secret, .bytes = JOBS_SECRET_BYTES};
-    query->cancels = call->cancels;
-    query->wait_us = call->wait_us;
+    message.query = *query;
     if (bus_send(proxy->link, proxy->peer, &message, NULL) == 0)
         return;
     refuse(proxy, visitor, problem_of_status(503), "The scheduler takes no messages now");
     proxy_visit_end(proxy, visit);
+}
+
+static void pass_on(struct proxy *proxy, const struct visitor *visitor, const struct job_call *call,
+                    const struct moment *moment)
+{
+    struct message_query query = {
+        .what = text_of("job"),
+        .gateway = call->name.gateway,
+        .job = {.at = (const char *)call->name.secret, .bytes = JOBS_SECRET_BYTES},
+        .cancels = call->cancels,
+        .wait_us = call->wait_us,
+    };
+
+    proxy_pass_on(proxy, visitor, &query, moment);
 }
 
 void proxy_job_request(struct proxy *proxy, struct httpd_exchange *exchange,
@@ -195,13 +204,18 @@ static void on_query(struct proxy *proxy, const struct message_query *query, con
 {
     struct visitor visitor = {.gateway = query->gateway, .query = query->id};
     struct job_call call = {.cancels = query->cancels, .wait_us = query->wait_us};
+    bool burst = text_equal(query->what, "burst") && proxy->config.desk.burst_asked;
 
-    if (!text_equal(query->what, "job") || query->job.bytes != JOBS_SECRET_BYTES)
+    if ((!burst && !text_equal(query->what, "job")) || query->job.bytes != JOBS_SECRET_BYTES)
         return;
+    proxy_draw_id(proxy, visitor.request_id);
+    if (burst) {
+        proxy->config.desk.burst_asked(proxy->config.desk.arg, &visitor, query, moment);
+        return;
+    }
     if (call.wait_us < 0 || call.wait_us > JOB_WAIT_MAX_US)
         call.wait_us = 0;
     memcpy(call.name.secret, query->job.at, JOBS_SECRET_BYTES);
-    proxy_draw_id(proxy, visitor.request_id);
     proxy_job_serve(proxy, &visitor, &call, moment);
 }
 
@@ -227,10 +241,10 @@ static void on_passed_back(struct proxy *proxy, struct visit *visit, const struc
         proxy_tell(proxy, &visit->visitor, body);
     else if (moment->now_us - proxy->up_us < SETTLE_US)
         refuse(proxy, &visit->visitor, problem_of_reason(REASON_SCHEDULER_GONE),
-               "The scheduler has come back, and the gateway of this job is still awaited");
+               "The scheduler has come back, and the gateway of this id is still awaited");
     else
         refuse(proxy, &visit->visitor, problem_of_status(410),
-               "The gateway that had this job is gone, and the job with it");
+               "The gateway of this id is gone, and what it had has gone with it");
     proxy_visit_end(proxy, visit);
 }
 
@@ -307,7 +321,7 @@ static void expire(struct proxy *proxy, struct visit *visit, const struct moment
         show(proxy, visit, NULL, moment);
     } else {
         refuse(proxy, &visit->visitor, problem_of_reason(REASON_DEADLINE_PASSED),
-               "The gateway of this job has said nothing for 5 s");
+               "The gateway of this id has said nothing for 5 s");
         proxy_visit_end(proxy, visit);
     }
 }

@@ -27,7 +27,8 @@ struct decision reply_decision(const struct asked *asked, enum decision_id outco
                              .lane = asked->lane,
                              .request_id = asked->request_id,
                              .subject = asked->subject,
-                             .asked_us = asked->asked_us};
+                             .asked_us = asked->asked_us,
+                             .errand = asked->errand};
 }
 
 static void give(const struct reply_desk *desk, const struct asked *asked, const struct httpd_reply *reply,
@@ -35,7 +36,7 @@ static void give(const struct reply_desk *desk, const struct asked *asked, const
 {
     if (asked->exchange)
         httpd_reply(asked->exchange, reply);
-    else
+    else if (asked->record)
         *asked->record = reply_record(reply, JOB_DONE);
     desk->decided(desk->arg, decision);
 }
@@ -122,7 +123,8 @@ static void send_result(const struct reply_desk *desk, const struct asked *asked
     decision.wait_us = result->wait_us;
     decision.upstream_us = result->upstream_us;
     decision.attempt = result->attempt;
-    if (text_equal(result->source, "cache"))
+    decision.cached = text_equal(result->source, "cache");
+    if (decision.cached)
         send_answer(desk, asked, found, fields, render_hit(fields, found, moment->wall_us, asked->request_id),
                     &decision);
     else

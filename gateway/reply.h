@@ -16,6 +16,7 @@ struct moment {
 };
 
 struct asked;
+struct visitor;
 
 struct reply_desk {
     struct cache *cache; /* borrowed */
@@ -23,6 +24,9 @@ struct reply_desk {
     void (*decided)(void *arg, const struct decision *decision);
     /* Its client has got a 202; it is not decided yet. eta_us: below 0 where it is not known. */
     void (*deferred)(void *arg, const struct asked *asked, int64_t eta_us);
+    /* Another gateway asks about a burst of ours, and the visitor is to be told. May be NULL. */
+    void (*burst_asked)(void *arg, const struct visitor *visitor, const struct message_query *query,
+                        const struct moment *moment);
     void *arg;
 };
 
@@ -30,6 +34,7 @@ struct reply_desk {
 struct asked {
     struct httpd_exchange *exchange; /* NULL: nobody waits for the answer, and it goes into a record: */
     struct bus_body **record;        /* set to it (job_record.h), which is the owner's; NULL: out of memory */
+    struct errand *errand;           /* not NULL, and both of those are: only the end is told */
     const struct lane *lane;
     struct cache_key key;
     struct text request_id;

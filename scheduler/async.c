@@ -36,7 +36,7 @@ bool async_ask(struct scheduler *scheduler, uint64_t gateway, const struct messa
 {
     if (text_equal(query->what, "place"))
         place(scheduler, gateway, query, now_us);
-    else if (text_equal(query->what, "job"))
+    else if (text_equal(query->what, "job") || text_equal(query->what, "burst"))
         pass_on(scheduler, gateway, query);
     else
         return false;

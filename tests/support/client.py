@@ -27,9 +27,13 @@ class Answer:
         return json.loads(self.body)
 
 
-def request_bytes(target, method="GET", fields=()):
+def request_bytes(target, method="GET", fields=(), body=None):
+    """The body is sent as it is where it is bytes, else as JSON."""
+    content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in fields)]
-    return "\r\n".join([*lines, "", ""]).encode()
+    if content:
+        lines.append(f"Content-Length: {len(content)}")
+    return "\r\n".join([*lines, "", ""]).encode() + content
 
 
 async def read_answer(reader, started, method="GET"):
@@ -39,18 +43,18 @@ async def read_answer(reader, started, method="GET"):
     return Answer(int(head[0].split()[1]), fields, body, started, time.monotonic())
 
 
-async def ask_async(port, target, fields=(), method="GET"):
+async def ask_async(port, target, fields=(), method="GET", body=None):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         started = time.monotonic()
-        writer.write(request_bytes(target, method, fields))
+        writer.write(request_bytes(target, method, fields, body))
         return await asyncio.wait_for(read_answer(reader, started, method), PATIENCE)
     finally:
         writer.close()
 
 
-def ask(port, target, fields=(), method="GET"):
-    return asyncio.run(ask_async(port, target, fields, method))
+def ask(port, target, fields=(), method="GET", body=None):
+    return asyncio.run(ask_async(port, target, fields, method, body))
 
 
 def ask_all(port, targets, fields=()):

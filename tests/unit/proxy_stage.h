@@ -91,6 +91,10 @@ static inline void on_decided(void *arg, const struct decision *decision)
     decision_count(&stage.metrics, decision, 0);
     stage.last = *decision;
     stage.decisions++;
+    if (decision->errand) {
+        decision->errand->waiter = NULL;
+        decision->errand->ended(decision->errand, decision, 0);
+    }
 }
 
 static inline void on_deferred(void *arg, const struct asked *asked, int64_t eta_us)

@@ -1,0 +1,149 @@
+/* admin_body.c - see admin_body.h. json-c reads the JSON; what it lets pass is checked here. */
+#include "gateway/admin_body.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "common/message.h"
+
+#define JSON_DEPTH  4
+#define SECONDS_MIN 0.001
+#define SECONDS_MAX 86400
+#define WHY_BYTES   96
+
+int admin_refuse(char detail[ADMIN_DETAIL_BYTES], const char *what, const char *why)
+{
+    snprintf(detail, ADMIN_DETAIL_BYTES, "%.48s: %s", what, why);
+    return -EINVAL;
+}
+
+/* json-c keeps the last of several members of one name, but as many colons came as there were members. */
+static unsigned count_members(struct text body)
+{
+    unsigned count = 0, depth = 0;
+    bool quoted = false;
+
+    for (size_t i = 0; i < body.bytes; i++) {
+        char byte = body.at[i];
+
+        if (quoted && byte == '\\')
+            i++;
+        else if (byte == '"')
+            quoted = !quoted;
+        else if (!quoted) {
+            depth += byte == '{';
+            depth -= byte == '}';
+            count += byte == ':' && depth == 1;
+        }
+    }
+    return count;
+}
+
+/* The object, to be put; NULL: the body is none. */
+static json_object *parse(struct text body)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
+    json_object *object = NULL;
+    size_t end;
+
+    if (!tokener || memchr(body.at, '\0', body.bytes)) {
+        json_tokener_free(tokener);
+        return NULL;
+    }
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    object = json_tokener_parse_ex(tokener, body.at, (int)body.bytes);
+    end = json_tokener_get_parse_end(tokener);
+    while (end < body.bytes && strchr(" \t\r\n", body.at[end]))
+        end++;
+    if (json_tokener_get_error(tokener) != json_tokener_success || end < body.bytes ||
+        !json_object_is_type(object, json_type_object)) {
+        json_object_put(object);
+        object = NULL;
+    }
+    json_tokener_free(tokener);
+    return object;
+}
+
+static int read_text(char *detail, struct member *member)
+{
+    int bytes = json_object_get_string_len(member->value);
+    int most = member->most ? member->most : MESSAGE_LABEL_BYTES;
+    char why[WHY_BYTES];
+
+    if (!json_object_is_type(member->value, json_type_string))
+        return admin_refuse(detail, member->name, "must be a string");
+    snprintf(why, sizeof(why), "must have 1 to %d characters", most);
+    if (bytes < 1 || bytes > most || strlen(json_object_get_string(member->value)) != (size_t)bytes)
+        return admin_refuse(detail, member->name, why);
+    memcpy(member->text, json_object_get_string(member->value), (size_t)bytes + 1);
+    return 0;
+}
+
+static int read_number(char *detail, struct member *member)
+{
+    bool whole = json_object_is_type(member->value, json_type_int);
+    double min = member->type == MEMBER_SECONDS ? SECONDS_MIN : member->min;
+    double max = member->type == MEMBER_SECONDS ? SECONDS_MAX : member->max;
+    char why[WHY_BYTES];
+
+    if (!whole && member->type == MEMBER_WHOLE)
+        return admin_refuse(detail, member->name, "must be a whole number");
+    if (!whole && !json_object_is_type(member->value, json_type_double))
+        return admin_refuse(detail, member->name, "must be a number");
+    member->number = json_object_get_double(member->value);
+    snprintf(why, sizeof(why), "must be from %.15g to %.15g", min, max);
+    if (!(member->number >= min && member->number <= max)) /* nor NaN */
+        return admin_refuse(detail, member->name, why);
+    return 0;
+}
+
+static int read_member(char *detail, struct member *members, unsigned count, const char *name,
+                       json_object *value)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct member *member = &members[i];
+
+        if (strcmp(member->name, name) != 0)
+            continue;
+        member->given = true;
+        member->value = value;
+        if (member->type == MEMBER_VALUE)
+            return 0;
+        return member->type == MEMBER_TEXT ? read_text(detail, member) : read_number(detail, member);
+    }
+    return admin_refuse(detail, name, "no such member");
+}
+
+static int read_members(char *detail, json_object *object, struct member *members, unsigned count)
+{
+    struct json_object_iterator at = json_object_iter_begin(object), end = json_object_iter_end(object);
+    int rc = 0;
+
+    for (; rc == 0 && !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+        rc = read_member(detail, members, count, json_object_iter_peek_name(&at),
+                         json_object_iter_peek_value(&at));
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        if (members[i].required && !members[i].given)
+            rc = admin_refuse(detail, members[i].name, "is missing");
+    }
+    return rc;
+}
+
+int admin_body_read(struct text body, struct member *members, unsigned count, json_object **object,
+                    char detail[ADMIN_DETAIL_BYTES])
+{
+    json_object *read = parse(body.bytes > 0 ? body : text_of("{}"));
+    int rc;
+
+    if (object)
+        *object = read;
+    if (!read)
+        return admin_refuse(detail, "body", "must be one JSON object");
+    rc = read_members(detail, read, members, count);
+    if (rc == 0 && count_members(body) != (unsigned)json_object_object_length(read))
+        rc = admin_refuse(detail, "body", "a member comes twice");
+    if (!object)
+        json_object_put(read);
+    return rc;
+}

@@ -1,0 +1,50 @@
+/* gateway_inside.h - what the files of the process share: gateway.c (requests, timers, life) and
+ * gateway_links.c (the other processes). For them alone. */
+#ifndef SLUICE_GATEWAY_INSIDE_H
+#define SLUICE_GATEWAY_INSIDE_H
+
+#include "common/audit.h"
+#include "gateway/admin.h"
+#include "gateway/bursts.h"
+#include "gateway/cors.h"
+#include "gateway/feed.h"
+#include "gateway/gateway.h"
+#include "gateway/health.h"
+#include "gateway/proxy.h"
+
+#define STATE_URL_BYTES (CONFIG_TEXT_BYTES + 32)
+
+struct gateway {
+    const struct config *config;
+    struct loop *loop;
+    struct bus *bus;
+    struct bus_socket *link;
+    struct event_publisher *events;
+    struct audit audit;
+    struct httpd *httpd;
+    struct cache *cache;
+    struct proxy *proxy;
+    struct admin *admin;
+    struct bursts *bursts;
+    struct event *tick, *deadline, *last_call;
+    int64_t deadline_us; /* for which the timer is armed; INT64_MAX: it is not */
+    int64_t link_us;     /* when the link went up or down */
+    bool closing;        /* who would wait now is refused */
+    bool unconnected;    /* the last connection of a drain has closed */
+    struct feed feed;
+    struct health_facts health;
+    struct metrics metrics;
+    char state_url[STATE_URL_BYTES];
+    struct cors cors;
+};
+
+/* gateway.c */
+struct moment gateway_now(void);
+/* After something has come to the proxy. */
+void gateway_settle(struct gateway *gateway, const struct moment *moment);
+
+/* gateway_links.c */
+/* To the scheduler, to metricsd and its feed. 0, or -1. */
+int gateway_open_links(struct gateway *gateway);
+
+#endif
