@@ -32,6 +32,7 @@ struct fetcher {
     struct metrics metrics;
     struct cache_writer *cache;
     struct freshness_policy freshness;
+    struct failure_policy backoff;
     struct transfers *transfers;
     struct upstream_lane lane;
     struct grant *grants;
