@@ -273,7 +273,7 @@ enum fetch_outcome {
     ORDER(4, REMOVE, "remove", "one request is refused now")                                                 \
     ORDER(5, TRIP, "trip", "the breaker opens, for the fetcher")                                             \
     ORDER(6, RESET, "reset", "the breaker closes, for the fetcher")                                          \
-    ORDER(7, PURGE, "purge", "the cache is emptied, by the fetcher")
+    ORDER(7, PURGE, "purge", "the cache is emptied, or loses one answer, by the fetcher")
 #define CONTROL_ORDER_MAX 7
 
 enum control_order {

@@ -17,6 +17,7 @@
 #define TRIP_SECONDS   600
 #define LIMIT_FALLBACK 50
 #define QUERY_BYTES    512
+#define TEXT_BYTES     CALLER_CLIENT_BYTES
 
 enum member_type { MEMBER_TEXT, MEMBER_SECONDS };
 
@@ -25,7 +26,8 @@ struct member {
     enum member_type type;
     bool required;
     bool given;
-    char text[MESSAGE_LABEL_BYTES + 1];
+    int most; /* characters of a text; 0: as many as a label has */
+    char text[TEXT_BYTES + 1];
     double number;
 };
 
@@ -89,12 +91,14 @@ static json_object *parse(struct text body)
 
 static int read_text(struct admin_call *call, struct member *member, json_object *value)
 {
-    int bytes = json_object_get_string_len(value);
+    int bytes = json_object_get_string_len(value), most = member->most ? member->most : MESSAGE_LABEL_BYTES;
+    char why[48];
 
     if (!json_object_is_type(value, json_type_string))
         return refuse(call, member->name, "must be a string");
-    if (bytes < 1 || bytes > MESSAGE_LABEL_BYTES || strlen(json_object_get_string(value)) != (size_t)bytes)
-        return refuse(call, member->name, "must have 1 to 48 characters");
+    snprintf(why, sizeof(why), "must have 1 to %d characters", most);
+    if (bytes < 1 || bytes > most || strlen(json_object_get_string(value)) != (size_t)bytes)
+        return refuse(call, member->name, why);
     memcpy(member->text, json_object_get_string(value), (size_t)bytes + 1);
     return 0;
 }
@@ -228,10 +232,71 @@ static int read_breaker(const struct http_request *request, struct admin_call *c
     return members[1].given ? refuse(call, "seconds", "is only for \"trip\"") : 0;
 }
 
+/* A key is what the lane would be asked, as in its query: "cpf=52998224725". */
+static int read_key(struct text key, struct admin_call *call)
+{
+    const char *const *names = call->target.lane->params;
+    struct param params[LANE_PARAMS] = {{.name = NULL}};
+    struct text values[LANE_PARAMS];
+    char room[QUERY_BYTES];
+    const char *bad;
+    unsigned count = 0;
+
+    for (; names[count]; count++)
+        params[count] = (struct param){.name = names[count]};
+    if (key.bytes > sizeof(room) || params_read(key, params, count, room, &bad) < 0)
+        return refuse(call, "key", "is malformed");
+    for (unsigned i = 0; i < count; i++)
+        values[i] = params[i].value;
+    if (call->target.lane->prepare(values, &call->target.call))
+        return refuse(call, "key", "is nothing that the lane would be asked, such as cpf=52998224725");
+    return 0;
+}
+
+/* Each at == NULL: not given. */
+static int read_target(struct text key, struct text client_id, struct text lane, struct admin_call *call)
+{
+    if (!key.at && !client_id.at && !lane.at)
+        return 0;
+    call->target.lane = lane.at ? lane_named(lane) : &lanes[0];
+    if (!call->target.lane)
+        return refuse(call, "lane", "no such lane");
+    if (!key.at)
+        return refuse(call, "key", "is missing");
+    if (client_id.bytes > CALLER_CLIENT_BYTES)
+        return refuse(call, "client_id", "must have at most 128 characters");
+    if (client_id.bytes > 0)
+        memcpy(call->target.client_id, client_id.at, client_id.bytes);
+    return read_key(key, call);
+}
+
+static struct text given(const struct member *member)
+{
+    return member->given ? text_of(member->text) : (struct text){.at = NULL, .bytes = 0};
+}
+
+/* By the query or by the body, where no log of a proxy in front of us sees it. */
 static int read_purge(const struct http_request *request, struct admin_call *call)
 {
+    struct param params[] = {{.name = "key"}, {.name = "client_id"}, {.name = "lane"}};
+    struct member members[] = {{.name = "key", .type = MEMBER_TEXT, .most = TEXT_BYTES},
+                               {.name = "client_id", .type = MEMBER_TEXT, .most = TEXT_BYTES},
+                               {.name = "lane", .type = MEMBER_TEXT}};
+    const char *bad = "query";
+    char room[QUERY_BYTES];
+    int rc;
+
     set_order(call, CONTROL_PURGE);
-    return read_body(request, call, NULL, 0);
+    if (!request->query.at) {
+        rc = read_body(request, call, members, 3);
+        return rc < 0 ? rc : read_target(given(&members[0]), given(&members[1]), given(&members[2]), call);
+    }
+    if (request->query.bytes > sizeof(room) || params_read(request->query, params, 3, room, &bad) < 0)
+        return refuse(call, bad, "is malformed, or given twice");
+    if (!params[0].value.at) /* a misspelt name must not empty the whole cache */
+        return refuse(call, "key", "is missing");
+    rc = read_body(request, call, NULL, 0);
+    return rc < 0 ? rc : read_target(params[0].value, params[1].value, params[2].value, call);
 }
 
 static bool read_hex(const char *at, uint64_t *number)
@@ -336,7 +401,7 @@ static int read_route(const struct route *route, const struct http_request *requ
         snprintf(call->detail, sizeof(call->detail), "body: at most %d bytes are read", ADMIN_BODY_BYTES);
         return 413;
     }
-    if (route->read != read_queue && request->query.at) {
+    if (route->read != read_queue && route->read != read_purge && request->query.at) {
         refuse(call, "query", "there is nothing to ask for here");
         return 400;
     }

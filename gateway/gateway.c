@@ -384,12 +384,24 @@ static int open_bus(struct gateway *gateway)
     return gateway->link ? 0 : -1;
 }
 
+static struct wish_rules wishes_of(const struct config *config)
+{
+    struct wish_rules rules = {.policy = WISH_CAP, .min_age_us = config->client_cache_min_age_us};
+
+    if (strcmp(config->client_cache_control, "honour") == 0)
+        rules.policy = WISH_HONOUR;
+    else if (strcmp(config->client_cache_control, "ignore") == 0)
+        rules.policy = WISH_IGNORE;
+    return rules;
+}
+
 static int open_proxy(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
     struct proxy_config setup = {.epoch = bus_epoch(gateway->bus),
                                  .client_id = config->client_id,
                                  .timeout_us = config->request_timeout_us,
+                                 .wishes = wishes_of(config),
                                  .waiters_max = (uint32_t)config->waiters_max,
                                  .polls_max = (uint32_t)config->jobs_polls_max,
                                  .jobs_max = (uint32_t)config->jobs_max,
@@ -397,6 +409,7 @@ static int open_proxy(struct gateway *gateway)
                                  .jobs_keep_us = config->jobs_keep_us,
                                  .metrics = &gateway->metrics,
                                  .desk = {.decided = on_decided, .deferred = on_deferred, .arg = gateway}};
+    struct admin_config admin = {.token = config->admin_token, .client_id = config->client_id};
     int rc = cache_secret_load(config->state_dir, setup.secret);
 
     if (rc < 0) {
@@ -406,7 +419,8 @@ static int open_proxy(struct gateway *gateway)
     gateway->cache = cache_open(config->cache_dir);
     setup.desk.cache = gateway->cache;
     gateway->proxy = gateway->cache ? proxy_new(&setup) : NULL;
-    gateway->admin = admin_new(loop_base(gateway->loop), config->admin_token);
+    memcpy(admin.secret, setup.secret, sizeof(admin.secret));
+    gateway->admin = admin_new(loop_base(gateway->loop), &admin);
     return gateway->proxy && gateway->admin ? 0 : -1;
 }
 

@@ -35,6 +35,7 @@ struct passage {
     struct text request_id;
     int64_t wait_us, upstream_us;
     bool expired; /* the cache had one that was no longer fresh */
+    bool declined; /* the cache had a fresh one, which the client did not want */
     bool joined;  /* the call was shared */
     bool stored;  /* the answer is in the cache now */
 };

@@ -124,6 +124,7 @@ static inline int start(void **state)
         (struct proxy_config){.epoch = EPOCH,
                               .client_id = "sluice",
                               .timeout_us = TIMEOUT,
+                              .wishes = {.policy = WISH_CAP, .min_age_us = 5 * SECOND},
                               .waiters_max = 4,
                               .polls_max = 3,
                               .jobs_max = 2,
@@ -157,22 +158,24 @@ static inline int stop(void **state)
 }
 
 /* As the fetcher does it: an answer for that client's question, fresh and then good as a fallback for so long
- * from now on. */
-static inline void store(const char *client, int64_t fresh_us, int64_t stale_us)
+ * from now on; and, where that is not NULL, a failure to replace it. */
+static inline void store_failed(const char *client, int64_t fresh_us, int64_t stale_us,
+                                const struct failure *failure)
 {
     int64_t wall_us = stage.moment.wall_us;
     struct answer answer = {.status = 200,
                             .fields = text_of(TYPE),
                             .body = text_of("{\"score\":308}"),
+                            .made_wall_us = wall_us - 5 * SECOND,
                             .stored_wall_us = wall_us - 5 * SECOND,
                             .fresh_wall_us = wall_us + fresh_us,
                             .stale_wall_us = wall_us + stale_us};
     struct cache_key key;
     MDB_val name = {.mv_size = sizeof(key.bytes), .mv_data = key.bytes}, value;
-    char record[512], path[64];
+    char record[512], path[64], note[FAILURE_BYTES];
     MDB_env *env;
     MDB_txn *txn;
-    MDB_dbi dbi;
+    MDB_dbi dbi, failures;
 
     cache_key_make(stage.config.secret, "score", text_of("GET"), text_of(CPF), text_of(client), &key);
     answer_write(&answer, record);
@@ -183,11 +186,22 @@ static inline void store(const char *client, int64_t fresh_us, int64_t stale_us)
     assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOSYNC, 0600), 0);
     assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
     assert_int_equal(mdb_dbi_open(txn, CACHE_DATABASE, MDB_CREATE, &dbi), 0);
+    assert_int_equal(mdb_dbi_open(txn, CACHE_FAILURES, MDB_CREATE, &failures), 0);
     assert_int_equal(mdb_put(txn, dbi, &name, &value, 0), 0);
+    if (failure) {
+        failure_write(failure, note);
+        value = (MDB_val){.mv_size = sizeof(note), .mv_data = note};
+        assert_int_equal(mdb_put(txn, failures, &name, &value, 0), 0);
+    }
     assert_int_equal(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
     assert_int_equal(truncate(path, MAP_BYTES), 0);
     cache_tick(stage.config.desk.cache);
+}
+
+static inline void store(const char *client, int64_t fresh_us, int64_t stale_us)
+{
+    store_failed(client, fresh_us, stale_us, NULL);
 }
 
 /* With one field; NULL: with none. */
@@ -225,6 +239,7 @@ static inline void bring(unsigned status, const char *reason, const char *source
     struct answer answer = {.status = status,
                             .fields = text_of(TYPE),
                             .body = text_of("new"),
+                            .made_wall_us = stage.moment.wall_us,
                             .stored_wall_us = stage.moment.wall_us,
                             .fresh_wall_us = stage.moment.wall_us + 60 * SECOND};
     struct message message = {.type = MESSAGE_TYPE_result};
