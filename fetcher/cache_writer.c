@@ -1,5 +1,5 @@
-/* cache_writer.c - see cache_writer.h. Here: when to open, to make room, to start anew; what a transaction does
- * is in cache_room.c. */
+/* cache_writer.c - see cache_writer.h. Here: when to open, to make room, to start anew; what a transaction
+ * does is in cache_room.c. */
 #include "fetcher/cache_writer.h"
 
 #include <errno.h>
@@ -347,8 +347,7 @@ int cache_writer_fail(struct cache_writer *writer, const struct cache_key *key,
                       const struct failure_policy *policy, enum reason reason, int64_t now_wall_us)
 {
     return change_somehow(
-        writer,
-        &(struct change){.key = key, .policy = policy, .reason = reason, .now_wall_us = now_wall_us});
+        writer, &(struct change){.key = key, .policy = policy, .reason = reason, .now_wall_us = now_wall_us});
 }
 
 static int purge_once(struct cache_writer *writer)

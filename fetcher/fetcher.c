@@ -478,10 +478,11 @@ int fetcher_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
         return -EINVAL;
     }
     if (freshness_read_statuses(text_of(config->cache_negative_statuses), &statuses, &bad) < 0) {
-        snprintf(error, CONFIG_ERROR_BYTES,
-                 "CACHE_NEGATIVE_STATUSES: '%.*s' is no status from 300 to 499 that may be stored (304, 429 and "
-                 "errors of the provider never are)",
-                 TEXT_ARGS(bad));
+        snprintf(
+            error, CONFIG_ERROR_BYTES,
+            "CACHE_NEGATIVE_STATUSES: '%.*s' is no status from 300 to 499 that may be stored (304, 429 and "
+            "errors of the provider never are)",
+            TEXT_ARGS(bad));
         return -EINVAL;
     }
     return 0;

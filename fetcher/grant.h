@@ -28,7 +28,7 @@ struct grant {
     int64_t earliest_at_us, latest_at_us, deadline_at_us;
     int64_t not_before_us; /* wall clock: what the cache has from before is not good enough; 0: all is */
     bool no_store;         /* the answer may not be kept */
-    bool late; /* slower than is good, and the breaker knows it */
+    bool late;             /* slower than is good, and the breaker knows it */
     struct event *timer;
     struct transfer *transfer;
 };

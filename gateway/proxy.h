@@ -25,8 +25,8 @@ struct proxy_config {
     int64_t timeout_us;    /* from a request to its deadline */
     uint32_t waiters_max;  /* requests that wait at most */
     struct wish_rules wishes;
-    uint32_t polls_max;    /* and requests that await word of a job */
-    uint32_t jobs_max;     /* see jobs.h, as for the next two */
+    uint32_t polls_max; /* and requests that await word of a job */
+    uint32_t jobs_max;  /* see jobs.h, as for the next two */
     size_t jobs_bytes_max;
     int64_t jobs_keep_us;
     struct metrics *metrics; /* borrowed */

@@ -30,10 +30,10 @@ struct waiter {
     struct visit *visits;    /* utlist: who waits for word of that */
     unsigned priority;
     struct waiter *prev, *next; /* utlist: in proxy->renewals */
-    bool renews;      /* it is there: nobody waits for its answer but the cache */
-    bool no_store;    /* its answer may not be kept */
-    bool turns;       /* it is in proxy->turns */
-    bool place_asked; /* that time has come, and only the scheduler's word is missing */
+    bool renews;                /* it is there: nobody waits for its answer but the cache */
+    bool no_store;              /* its answer may not be kept */
+    bool turns;                 /* it is in proxy->turns */
+    bool place_asked;           /* that time has come, and only the scheduler's word is missing */
     char client[RENDER_ID_BYTES];
     char request_id[CALLER_REQUEST_ID_BYTES];
 };

@@ -1,5 +1,5 @@
-/* proxy_renew.c - renewals: calls that nobody waits for. While the provider fails, whoever asks gets the stale
- * answer at once; when another attempt is due, one of them makes us ask in its stead. */
+/* proxy_renew.c - renewals: calls that nobody waits for. While the provider fails, whoever asks gets the
+ * stale answer at once; when another attempt is due, one of them makes us ask in its stead. */
 #include <utlist.h>
 
 #include "gateway/proxy_inside.h"

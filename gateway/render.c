@@ -103,7 +103,9 @@ static char *put_age_field(char *at, int64_t age_us)
 /* Another cache had it before it came to us. */
 static bool came_old(const struct answer *answer, int64_t upstream_us)
 {
-    return answer->stored_wall_us - answer->made_wall_us - upstream_us >= US_IN_SECOND;
+    int64_t age_us = answer->stored_wall_us - answer->made_wall_us;
+
+    return age_us >= US_IN_SECOND && age_us - US_IN_SECOND >= upstream_us;
 }
 
 static char *put_age(char *at, const struct answer *answer, int64_t wall_us)

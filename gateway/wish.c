@@ -74,8 +74,7 @@ void wish_read(const struct http_request *request, enum wish_policy policy, stru
 /* Whether a fresh answer is as the client wishes it. */
 static bool pleases(const struct wish *wish, const struct answer *found, int64_t wall_us)
 {
-    return !wish->no_cache &&
-           (wish->max_age_us < 0 || wall_us - found->made_wall_us <= wish->max_age_us) &&
+    return !wish->no_cache && (wish->max_age_us < 0 || wall_us - found->made_wall_us <= wish->max_age_us) &&
            found->fresh_wall_us - wall_us >= wish->min_fresh_us;
 }
 

@@ -11,6 +11,5 @@ void savings_derive(struct metrics *sum)
 
     values[METRIC_METRICSD_SLOTS_SAVED] =
         hits + values[METRIC_SCHEDULER_COALESCED] + values[METRIC_FETCHER_SAVED];
-    values[METRIC_METRICSD_HIT_RATIO] =
-        looked > 0 ? (int64_t)((double)hits / (double)looked * MILLION) : 0;
+    values[METRIC_METRICSD_HIT_RATIO] = looked > 0 ? (int64_t)((double)hits / (double)looked * MILLION) : 0;
 }

@@ -56,7 +56,7 @@ static void phases(void **state)
         int64_t at; /* seconds after the failure; the pause is 10 */
         enum failure_phase phase;
     } rows[] = {
-        {-1, FAILURE_IS_PAST}, {0, FAILURE_PAUSES},   {9, FAILURE_PAUSES}, {10, FAILURE_IS_DUE},
+        {-1, FAILURE_IS_PAST}, {0, FAILURE_PAUSES},   {9, FAILURE_PAUSES},    {10, FAILURE_IS_DUE},
         {19, FAILURE_IS_DUE},  {20, FAILURE_IS_PAST}, {900, FAILURE_IS_PAST},
     };
     struct failure failure = {.failed_wall_us = NOW, .until_wall_us = NOW + 10 * S, .count = 2};

@@ -40,6 +40,7 @@ struct httpd_exchange {
 static struct message sent[SENT_MAX];
 static struct bus_body *sent_bodies[SENT_MAX];
 static unsigned sent_count;
+static char sent_keys[SENT_MAX][MESSAGE_KEY_BYTES]; /* of the submits */
 static int send_rc;
 
 void httpd_reply(struct httpd_exchange *exchange, const struct httpd_reply *reply)
@@ -68,6 +69,8 @@ int bus_send(struct bus_socket *socket, uint64_t peer, struct message *message, 
     if (send_rc == 0) {
         assert_true(sent_count < SENT_MAX);
         sent_bodies[sent_count] = bus_body_keep(body);
+        if (message->type == MESSAGE_TYPE_submit)
+            memcpy(sent_keys[sent_count], message->submit.key.at, MESSAGE_KEY_BYTES);
         sent[sent_count++] = *message;
     }
     return send_rc;
@@ -234,7 +237,7 @@ static inline void reject(const char *reason)
     proxy_message(stage.proxy, &message, NULL, &stage.moment);
 }
 
-static inline void bring(unsigned status, const char *reason, const char *source)
+static inline void bring_to(unsigned submitted, unsigned status, const char *reason, const char *source)
 {
     struct answer answer = {.status = status,
                             .fields = text_of(TYPE),
@@ -248,11 +251,16 @@ static inline void bring(unsigned status, const char *reason, const char *source
 
     answer_write(&answer, record);
     body = bus_body_new((struct text){.at = record, .bytes = answer_bytes(&answer)});
-    message.result.id = sent[0].submit.id;
+    message.result.id = sent[submitted].submit.id;
     message.result.reason = text_of(reason);
     message.result.source = text_of(source);
     proxy_message(stage.proxy, &message, body, &stage.moment);
     bus_body_free(body);
+}
+
+static inline void bring(unsigned status, const char *reason, const char *source)
+{
+    bring_to(0, status, reason, source);
 }
 
 static inline void check_has(const char *fields, const char *line)

@@ -129,13 +129,15 @@ static const struct {
     {"no-cache, stale, just failed", "no-cache", STALE, PAUSES, WISH_STALE, WISH_ASK_ANEW, WISH_STALE},
 
     {"max-age met", "max-age=30", OLD, NONE, WISH_FRESH, WISH_FRESH, WISH_FRESH},
-    {"max-age counts from when it was made", "max-age=29", OLD, NONE, WISH_ASK_ANEW, WISH_ASK_ANEW, WISH_FRESH},
+    {"max-age counts from when it was made", "max-age=29", OLD, NONE, WISH_ASK_ANEW, WISH_ASK_ANEW,
+     WISH_FRESH},
     {"max-age=0", "max-age=0", OLD, NONE, WISH_ASK_ANEW, WISH_ASK_ANEW, WISH_FRESH},
     {"max-age=0 of a new one", "max-age=0", NEW, NONE, WISH_FRESH, WISH_ASK_ANEW, WISH_FRESH},
     {"max-age=1, stale, just failed", "max-age=1", STALE, PAUSES, WISH_STALE, WISH_ASK_ANEW, WISH_STALE},
     {"min-fresh met", "min-fresh=40", OLD, NONE, WISH_FRESH, WISH_FRESH, WISH_FRESH},
     {"min-fresh missed", "min-fresh=41", OLD, NONE, WISH_ASK_ANEW, WISH_ASK_ANEW, WISH_FRESH},
-    {"min-fresh beyond every TTL, of a new one", "min-fresh=999", NEW, NONE, WISH_FRESH, WISH_ASK_ANEW, WISH_FRESH},
+    {"min-fresh beyond every TTL, of a new one", "min-fresh=999", NEW, NONE, WISH_FRESH, WISH_ASK_ANEW,
+     WISH_FRESH},
     {"min-fresh, stale, just failed", "min-fresh=1", STALE, PAUSES, WISH_STALE, WISH_ASK_ANEW, WISH_STALE},
     {"no-store may be answered from the cache", "no-store", OLD, NONE, WISH_FRESH, WISH_FRESH, WISH_FRESH},
 
