@@ -254,7 +254,10 @@ struct message_uints {
     OUTCOME(2, FAILED,                                                                                       \
             "an error of the provider (a 503 may have hold_us) or of the way to it, after the write; paid")  \
     OUTCOME(3, UNSENT, "nothing was written (expired, aborted, no connection): the permit comes back")       \
-    OUTCOME(4, CACHED, "the cache had the answer meanwhile: the permit comes back")                          \
+    OUTCOME(                                                                                                 \
+        4, CACHED,                                                                                           \
+        "the cache had the answer meanwhile, or (with a reason) a stale one, and a call for it has just "    \
+        "failed: the permit comes back")                                                                     \
     OUTCOME(5, REFUSED, "the breaker is open: the permit comes back")
 #define FETCH_OUTCOME_MAX 5
 
