@@ -277,7 +277,7 @@ static bool answer_from_cache(struct proxy *proxy, struct asked *asked, const st
     const struct reply_desk *desk = &proxy->config.desk;
     const struct wish_rules *rules = &proxy->config.wishes;
     struct answer found;
-    struct failure failure;
+    struct failure failure = {.reason = REASON_NONE};
     enum wish_verdict verdict;
     bool known = cache_find(desk->cache, &asked->key, &found) == 0;
 
