@@ -83,6 +83,8 @@ void httpd_reply(struct httpd_exchange *exchange, const struct httpd_reply *repl
 /* One pointer of yours for each exchange; NULL at first. */
 void httpd_exchange_set(struct httpd_exchange *exchange, void *mine);
 void *httpd_exchange_get(const struct httpd_exchange *exchange);
+/* Field lines that go with its answer, beside those of httpd_reply(); borrowed until then. */
+void httpd_exchange_also(struct httpd_exchange *exchange, struct text fields);
 /* Whether the peer is on the loopback network (for calls that only this host may make). */
 bool httpd_exchange_local(const struct httpd_exchange *exchange);
 

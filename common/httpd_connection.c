@@ -20,6 +20,7 @@
 #define SERVE_BATCH   32   /* pipelined requests of one connection before others get their turn */
 #define FLAT_BYTES    4096 /* answers up to here are copied together: dearer calls than memcpy */
 #define REFUSAL_BYTES 1024
+#define PARTS         5 /* of an answer: head, fields, more fields, empty line, body */
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 
@@ -217,8 +218,8 @@ static void answer(struct httpd_exchange *connection, const struct httpd_reply *
     bool bare = connection->head_only || !http_status_has_body(reply->status);
     char head[HTTP_ANSWER_HEAD_BYTES];
     enum http_connection said = HTTP_CLOSE;
-    struct iovec parts[4];
-    size_t total;
+    struct iovec parts[PARTS];
+    size_t total = 0;
     ssize_t sent;
 
     connection->keep_alive = connection->keep_alive && !reply->close && !httpd->draining;
@@ -226,16 +227,19 @@ static void answer(struct httpd_exchange *connection, const struct httpd_reply *
         said = connection->is_1_0 ? HTTP_KEEP_SAID : HTTP_KEEP;
     parts[0] = part(head, http_answer_head(head, reply->status, httpd->date, reply->body.bytes, said));
     parts[1] = part(reply->fields.at, reply->fields.bytes);
-    parts[2] = part("\r\n", 2);
-    parts[3] = part(bare ? NULL : reply->body.at, reply->body.bytes);
-    total = parts[0].iov_len + parts[1].iov_len + parts[2].iov_len + parts[3].iov_len;
-    sent = parts_send(event_get_fd(&connection->event), parts, 4, total);
+    parts[2] = part(connection->also.at, connection->also.bytes);
+    parts[3] = part("\r\n", 2);
+    parts[4] = part(bare ? NULL : reply->body.at, reply->body.bytes);
+    connection->also = (struct text){.at = NULL, .bytes = 0};
+    for (unsigned i = 0; i < PARTS; i++)
+        total += parts[i].iov_len;
+    sent = parts_send(event_get_fd(&connection->event), parts, PARTS, total);
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         enter(connection, CONNECTION_DEAD);
     else if (sent >= 0 && (size_t)sent == total)
         answered(connection);
     else
-        out_keep(connection, parts, 4, sent > 0 ? (size_t)sent : 0);
+        out_keep(connection, parts, PARTS, sent > 0 ? (size_t)sent : 0);
 }
 
 /* Decides what comes next, once no function stands on the connection any more: parse what has been read, read
@@ -505,6 +509,11 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         on_lingering(connection);
     else if (!connection->is_ready) /* else its turn comes before the loop waits again */
         on_readable(connection);
+}
+
+void httpd_exchange_also(struct httpd_exchange *exchange, struct text fields)
+{
+    exchange->also = fields;
 }
 
 void httpd_exchange_set(struct httpd_exchange *exchange, void *mine)

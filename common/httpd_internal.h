@@ -38,6 +38,7 @@ struct httpd_exchange {
     TAILQ_ENTRY(httpd_exchange) ready; /* while is_ready: in httpd->ready */
     int64_t deadline_us;
     void *mine;
+    struct text also; /* field lines for the answer */
     struct event event;
     struct http_parser parser;
     char *in; /* what has been read and not parsed; NULL as a rule */

@@ -198,7 +198,9 @@ struct message_uints {
     FIELD(INT, sent_at_us, "s", INT64_MAX, REQUIRED, "when the request was written; 0 never")                \
     FIELD(INT, first_at_us, "f", INT64_MAX, REQUIRED, "when the answer's first byte came; 0 never")          \
     FIELD(INT, ended_at_us, "end", INT64_MAX, REQUIRED, "when the attempt ended or was given up")            \
-    FIELD(INT, hold_us, "hld", INT64_MAX, REQUIRED, "the provider asks to wait so long after first_at_us")
+    FIELD(INT, hold_us, "hld", INT64_MAX, REQUIRED, "the provider asks to wait so long after first_at_us")   \
+    FIELD(UINT, again, "ag", 1, OPTIONAL,                                                                    \
+          "1: it failed, another attempt may not, and no stale answer can stand in")
 #define MESSAGE_FIELDS_breaker(FIELD)                                                                        \
     FIELD(TEXT, lane, "ln", MESSAGE_LABEL_BYTES, REQUIRED, "the provider's name")                            \
     FIELD(TEXT, state, "st", MESSAGE_LABEL_BYTES, REQUIRED, "`closed`, `open` or `half_open`")               \

@@ -285,6 +285,17 @@ static struct bus_body *keep_answer(struct fetcher *fetcher, struct grant *grant
     return record_of(&answer);
 }
 
+/* Another attempt would cost a slot for what a stale answer does at once. */
+static bool stale_stands_in(struct fetcher *fetcher, const struct grant *grant)
+{
+    struct answer answer;
+    bool there = cache_writer_find(fetcher->cache, &grant->key, &answer) == 0 &&
+                 answer.stale_wall_us > clock_wall_us();
+
+    cache_writer_release(fetcher->cache);
+    return there;
+}
+
 /* What the breaker learns from the end, unless it has heard of the attempt's failure already. */
 static void tell_breaker(struct grant *grant, const struct transfer_result *result,
                          const struct upstream_verdict *verdict)
@@ -322,6 +333,7 @@ static void on_ended(void *arg, const struct transfer_result *result)
     fetched.fetched.first_at_us = result->first_at_us;
     fetched.fetched.ended_at_us = result->ended_at_us;
     fetched.fetched.hold_us = verdict.hold_us;
+    fetched.fetched.again = verdict.again && !stale_stands_in(fetcher, grant);
     if (verdict.outcome == FETCH_ANSWERED && !body) { /* out of memory: there is nothing to pass on */
         fetched.fetched.outcome = FETCH_FAILED;
         fetched.fetched.reason = text_of(reason_name(REASON_INTERNAL));

@@ -348,6 +348,7 @@ static struct upstream_verdict judge_answer(const struct upstream_head *head, in
         verdict.outcome = FETCH_FAILED;
         verdict.reason = REASON_UPSTREAM_ERROR;
         verdict.breaker = BREAKER_FAILURE;
+        verdict.again = head->status != 501 && head->status != 505; /* what it lacks, it will lack again */
         if (head->status != 503)
             verdict.hold_us = 0;
         else if (!named && head->asks_to_wait)
@@ -361,13 +362,14 @@ static struct upstream_verdict judge_answer(const struct upstream_head *head, in
 /* An answer that is too large says nothing about the provider's health (the limit is ours), nor does a kept
  * connection that it closed in the moment of its use. */
 static const struct upstream_verdict without_answer[UPSTREAM_END_COUNT] = {
-    [UPSTREAM_WHOLE] = {FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false}, /* but no answer */
-    [UPSTREAM_TIMED_OUT] = {FETCH_FAILED, REASON_UPSTREAM_TIMEOUT, BREAKER_FAILURE, 0, false},
-    [UPSTREAM_BROKEN] = {FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false},
-    [UPSTREAM_TOO_LARGE] = {FETCH_FAILED, REASON_UPSTREAM_TOO_LARGE, BREAKER_NEUTRAL, 0, false},
-    [UPSTREAM_RESEND] = {FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_NEUTRAL, 0, false},
-    [UPSTREAM_UNREACHABLE] = {FETCH_UNSENT, REASON_UPSTREAM_UNREACHABLE, BREAKER_FAILURE, 0, false},
-    [UPSTREAM_NOT_SENT] = {FETCH_UNSENT, REASON_NONE, BREAKER_NEUTRAL, 0, false},
+    [UPSTREAM_WHOLE] = {FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false,
+                        true}, /* but no answer */
+    [UPSTREAM_TIMED_OUT] = {FETCH_FAILED, REASON_UPSTREAM_TIMEOUT, BREAKER_FAILURE, 0, false, true},
+    [UPSTREAM_BROKEN] = {FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false, true},
+    [UPSTREAM_TOO_LARGE] = {FETCH_FAILED, REASON_UPSTREAM_TOO_LARGE, BREAKER_NEUTRAL, 0, false, false},
+    [UPSTREAM_RESEND] = {FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_NEUTRAL, 0, false, true},
+    [UPSTREAM_UNREACHABLE] = {FETCH_UNSENT, REASON_UPSTREAM_UNREACHABLE, BREAKER_FAILURE, 0, false, true},
+    [UPSTREAM_NOT_SENT] = {FETCH_UNSENT, REASON_NONE, BREAKER_NEUTRAL, 0, false, false},
 };
 
 struct upstream_verdict upstream_judge(enum upstream_end end, const struct upstream_head *head,

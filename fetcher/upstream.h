@@ -67,6 +67,7 @@ struct upstream_verdict {
     enum breaker_verdict breaker;
     int64_t hold_us; /* the provider asks to wait so long from the first byte; 0: it does not */
     bool answer;     /* the provider's status, fields and body are there to be passed on */
+    bool again;      /* it failed, and another attempt may not */
 };
 
 /* Judges an attempt. first_wall_us is when the first byte came, by the wall clock (for dates).

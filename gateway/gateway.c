@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "gateway/admin.h"
 #include "gateway/admin_call.h"
+#include "gateway/cors.h"
 #include "gateway/health.h"
 #include "gateway/job_call.h"
 #include "gateway/proxy.h"
@@ -43,6 +44,7 @@ struct gateway {
     struct health_facts health;
     struct metrics metrics;
     char state_url[STATE_URL_BYTES];
+    struct cors cors;
 };
 
 static struct moment sample(void)
@@ -173,6 +175,18 @@ static void administrate(struct gateway *gateway, struct httpd_exchange *exchang
                    &(struct audit_facts){.request = request_id, .value = status}, NULL);
 }
 
+/* What a page of another site may send is told to its browser. */
+static void answer_preflight(struct gateway *gateway, struct httpd_exchange *exchange, struct text fields)
+{
+    char digits[RENDER_ID_BYTES];
+
+    if (fields.at)
+        httpd_reply(exchange, &(struct httpd_reply){.status = 204, .fields = fields});
+    else
+        route_refuse(exchange, 403, "CORS_ORIGINS does not list this origin",
+                     proxy_draw_id(gateway->proxy, digits));
+}
+
 static void refuse_method(struct gateway *gateway, struct httpd_exchange *exchange)
 {
     char digits[RENDER_ID_BYTES];
@@ -202,14 +216,20 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
     const struct lane *lane = lane_at_path(request->path);
     struct gateway *gateway = arg;
     struct moment moment = sample();
+    bool orders = admin_call_is(request->path); /* not for pages of other sites */
+    struct text preflight;
 
+    if (!orders)
+        httpd_exchange_also(exchange, cors_fields(&gateway->cors, request));
     if (lane && (request->method == HTTP_GET || request->method == HTTP_HEAD))
         proxy_request(gateway->proxy, exchange, request, lane, &moment);
+    else if (!orders && cors_preflight(&gateway->cors, request, &preflight))
+        answer_preflight(gateway, exchange, preflight);
     else if (lane)
         refuse_method(gateway, exchange);
     else if (job_call_is(request->path))
         proxy_job_request(gateway->proxy, exchange, request, &moment);
-    else if (admin_call_is(request->path))
+    else if (orders)
         administrate(gateway, exchange, request);
     else
         show_route(gateway, exchange, request, moment.now_us);
@@ -488,11 +508,34 @@ static int make_dirs(const struct config *config)
 
 int gateway_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
-    if (httpd_address_ok(config->gateway_bind))
-        return 0;
+    struct cors cors = {.count = 0};
+    struct text bad;
+    int rc = cors_add_list(&cors, text_of(config->cors_origins), &bad);
+
+    if (rc < 0)
+        snprintf(error, CONFIG_ERROR_BYTES, "CORS_ORIGINS: '%.*s' is %s",
+                 (int)(bad.bytes < 200 ? bad.bytes : 200), bad.at,
+                 rc == -ENOSPC ? "one too many" : "no origin, such as https://app.example:8443");
+    if (rc < 0 || httpd_address_ok(config->gateway_bind))
+        return rc;
     snprintf(error, CONFIG_ERROR_BYTES, "GATEWAY_BIND: '%.200s' is neither an IP address nor localhost",
              config->gateway_bind);
     return -EINVAL;
+}
+
+/* The state page, where it is known, and what else may read answers. */
+static void know_pages(struct gateway *gateway, const struct config *config)
+{
+    struct text bad, page;
+
+    cors_add_list(&gateway->cors, text_of(config->cors_origins), &bad); /* gateway_judge() has looked */
+    if (config->metricsd_port == 0)
+        return;
+    snprintf(gateway->state_url, sizeof(gateway->state_url), "http://%s:%d/", config->metricsd_bind,
+             (int)config->metricsd_port);
+    page = text_of(gateway->state_url);
+    page.bytes--; /* an origin has no path */
+    cors_add(&gateway->cors, page);
 }
 
 struct gateway *gateway_new(struct loop *loop, const struct config *config)
@@ -504,9 +547,7 @@ struct gateway *gateway_new(struct loop *loop, const struct config *config)
     gateway->config = config;
     gateway->loop = loop;
     gateway->link_us = clock_now_us();
-    if (config->metricsd_port > 0)
-        snprintf(gateway->state_url, sizeof(gateway->state_url), "http://%s:%d/", config->metricsd_bind,
-                 (int)config->metricsd_port);
+    know_pages(gateway, config);
     /* httpd last: from then on requests come, and everything else must be there. */
     if (make_dirs(config) < 0 || open_timers(gateway) < 0 || open_bus(gateway) < 0 ||
         open_proxy(gateway) < 0 || open_httpd(gateway) < 0) {

@@ -28,6 +28,7 @@ struct core *core_new(const struct core_config *config, int64_t now_us)
     assert(config->flight_max >= 1 && config->flight_max <= FLIGHT_MAX);
     core->config = *config;
     limiter_init(&core->limiter, &config->limiter, now_us);
+    retries_init(&core->retries, &config->retries);
     queue_init(&core->queue, &(struct queue_config){.policy = config->policy,
                                                     .max = config->queue_max,
                                                     .client_max = config->client_max,
@@ -115,6 +116,8 @@ void core_free(struct core *core)
         if (core->flights.table[i].job)
             core_retire(core, core->flights.table[i].job);
     }
+    for (unsigned i = 0; i < core->retries.count; i++)
+        core_retire(core, core->retries.table[i].job);
     DL_FOREACH_SAFE(core->dismissed, waiter, next_waiter)
     {
         waiter_free(waiter);
@@ -130,7 +133,10 @@ static void abandon(struct core *core, struct job *job)
         flight_recall(flight_of(&core->flights, job), REASON_CANCELLED);
         return;
     }
-    queue_remove(&core->queue, job);
+    if (job->state == JOB_IN_PAUSE)
+        retries_remove(&core->retries, job);
+    else
+        queue_remove(&core->queue, job);
     roster_remove_job(&core->roster, job);
     release_job(core, job);
 }
@@ -189,17 +195,31 @@ void core_gateway_lost(struct core *core, uint64_t gateway)
     core_sweep(core, &who, 0);
 }
 
+unsigned core_position(const struct core *core, const struct job *job)
+{
+    if (job->state == JOB_IN_PAUSE)
+        return retries_place(&core->retries, job) + 1;
+    return job->state == JOB_QUEUED ? core->retries.count + queue_position(&core->queue, job) + 1 : 0;
+}
+
+struct job *core_at(const struct core *core, unsigned place)
+{
+    if (place < core->retries.count)
+        return core->retries.table[place].job;
+    return queue_at(&core->queue, place - core->retries.count);
+}
+
 void core_sweep(struct core *core, const struct core_leaving *who, int64_t step_us)
 {
     unsigned place = 0;
     struct job *job;
 
-    while ((job = queue_at(&core->queue, place))) {
+    while ((job = core_at(core, place))) {
         struct core_leaving here = *who;
 
         here.until_us += (int64_t)(place / core->config.limiter.burst) * step_us;
         core_dismiss_of(core, job, &here);
-        if (queue_at(&core->queue, place) == job)
+        if (core_at(core, place) == job)
             place++; /* else it has gone, or fallen back with its most urgent waiter's leaving */
     }
 }
@@ -273,17 +293,22 @@ static struct waiter *let_in(struct core *core, const struct core_request *reque
     return NULL;
 }
 
+/* An older request, submitted again, takes the group to its place; and whoever joins a call that everybody
+ * has left has come just now. What is in flight, or in a pause, may have to wait there yet. */
 static bool join(struct core *core, struct job *job, const struct core_request *request, uint64_t seq)
 {
     struct waiter *waiter = let_in(core, request);
+    bool moves = seq < job->seq || !job->waiters;
 
     if (!waiter)
         return false;
     waiter->joined = true;
     job_add(job, waiter);
-    if (job->state != JOB_QUEUED)
+    if (job->state != JOB_QUEUED) {
+        job->seq = moves ? seq : job->seq;
         return true;
-    if (seq < job->seq) /* an older request, submitted again, takes the group to its place */
+    }
+    if (moves)
         queue_reorder(&core->queue, job, seq);
     queue_update(&core->queue, job);
     return true;
@@ -299,9 +324,9 @@ static void submit_join(struct core *core, struct job *job, const struct core_re
     /* Judged where the group is now: it may just have become more urgent. Sharing a flight costs nothing. */
     verdict->answer = CORE_JOINED;
     verdict->eta_us = core_eta_of(core, job, now_us);
-    if (job->state != JOB_QUEUED)
+    verdict->position = core_position(core, job);
+    if (verdict->position == 0)
         return;
-    verdict->position = queue_position(&core->queue, job) + 1;
     if (refuse_late(core, request, verdict->position - 1, now_us, verdict))
         waiter_free(core_cancel(core, request->id));
 }
@@ -340,11 +365,17 @@ static bool find_room(const struct core *core, const struct core_request *reques
     *victim = room == QUEUE_DISPLACES ? queue_last(&core->queue) : NULL;
     if (room == QUEUE_ROOM || room == QUEUE_DISPLACES)
         return true;
-    verdict->position = queue_count(&core->queue) + 1;
-    verdict->eta_us = core_eta_us(core, queue_count(&core->queue), now_us);
+    verdict->position = core->retries.count + queue_count(&core->queue) + 1;
+    verdict->eta_us = core_eta_us(core, verdict->position - 1, now_us);
     refuse(verdict, room == QUEUE_FULL ? REASON_QUEUE_FULL : REASON_CLIENT_FULL,
            core_slot_us(core, 0, now_us) - now_us);
     return false;
+}
+
+void core_work_comes(struct core *core, int64_t now_us)
+{
+    core->work_waited = false;
+    core->progress_us = now_us;
 }
 
 static void submit_new(struct core *core, const struct core_request *request, int64_t now_us,
@@ -358,16 +389,14 @@ static void submit_new(struct core *core, const struct core_request *request, in
     }
     if (!find_room(core, request, now_us, verdict, &victim))
         return;
-    if (queue_count(&core->queue) == 0) {
-        core->work_waited = false;
-        core->progress_us = now_us;
-    }
+    if (queue_count(&core->queue) == 0)
+        core_work_comes(core, now_us);
     job = enter(core, request);
     if (!job) {
         refuse(verdict, REASON_WAITERS_FULL, core_interval_us(core));
         return;
     }
-    verdict->position = queue_position(&core->queue, job) + 1;
+    verdict->position = core_position(core, job);
     verdict->eta_us = core_eta_us(core, verdict->position - 1, now_us);
     if (!refuse_late(core, request, verdict->position - 1, now_us, verdict)) {
         verdict->answer = CORE_QUEUED;
@@ -391,9 +420,7 @@ void core_submit(struct core *core, const struct core_request *request, int64_t 
     *verdict = (struct core_verdict){.answer = CORE_KNOWN, .reason = REASON_NONE};
     queue_lift(&core->queue, now_us);
     if (known) {
-        bool queued = known->job->state == JOB_QUEUED;
-
-        verdict->position = queued ? queue_position(&core->queue, known->job) + 1 : 0;
+        verdict->position = core_position(core, known->job);
         verdict->eta_us = core_eta_of(core, known->job, now_us);
         return;
     }
@@ -438,7 +465,8 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
     int64_t stuck_us = queue_count(&core->queue) > 0 && !core->paused ? idle_us(core, now_us) : 0;
 
     *view = (struct core_view){
-        .queued = queue_count(&core->queue),
+        .queued = core->retries.count + queue_count(&core->queue),
+        .in_pause = core->retries.count,
         .queued_max = core->queued_max,
         .waiters = roster_waiter_count(&core->roster),
         .in_flight = core->flights.count,
@@ -452,6 +480,8 @@ void core_look(const struct core *core, int64_t now_us, struct core_view *view)
         .window_us = core->config.limiter.window_us,
         .interval_us = core_interval_us(core),
         .unexpected_total = core->limiter.unexpected_total,
+        .retries_total = core->retries.total,
+        .retries_denied_total = core->retries.denied_total,
         .paused = core->paused,
     };
 }

@@ -12,6 +12,7 @@
 #include "scheduler/limiter.h"
 #include "scheduler/notes.h"
 #include "scheduler/queue.h"
+#include "scheduler/retries.h"
 
 #define CORE_NEVER INT64_MAX
 
@@ -19,6 +20,7 @@ struct core;
 
 struct core_config {
     struct limiter_config limiter;
+    struct retries_config retries;
     const struct queue_policy *policy;
     unsigned queue_max;                  /* jobs in the queue (QUEUE_MAX_SIZE) */
     unsigned client_max;                 /* jobs of one client in it; 0: no bound of its own */
@@ -69,6 +71,7 @@ struct core_outcome {
     enum reason reason;        /* REASON_NONE when unsent by order (expired, aborted): the job waits again */
     int64_t sent_us, first_us; /* 0 never */
     int64_t hold_us;           /* what the provider says about waiting, from first_us on; 0 nothing */
+    bool again;                /* it failed, and another attempt may bring what this one did not */
 };
 
 /* One who waits. */
@@ -81,7 +84,8 @@ struct core_entry {
 enum core_breaker { CORE_BREAKER_CLOSED, CORE_BREAKER_OPEN, CORE_BREAKER_HALF_OPEN };
 
 struct core_view {
-    unsigned queued, waiters, in_flight;
+    unsigned queued, waiters, in_flight; /* queued: those in a pause between two attempts, too */
+    unsigned in_pause;
     unsigned queued_max; /* the most that have ever been */
     bool fetcher_ready;
     int64_t d_us, g_us;  /* g_us 0 while unknown */
@@ -92,6 +96,7 @@ struct core_view {
     int64_t window_us;   /* T in force */
     int64_t interval_us; /* measured between slots while work waited */
     uint64_t unexpected_total;
+    uint64_t retries_total, retries_denied_total; /* denied for want of budget */
     bool paused;
 };
 
@@ -125,7 +130,7 @@ bool core_next(struct core *core, int64_t now_us, struct core_grant *grant);
 int64_t core_sent(struct core *core, uint64_t attempt, int64_t sent_us);
 
 /* The attempt has ended. Gives the job when that is an end for it too: answer its waiters (job_shift()), then
- * core_retire() it. NULL when the job waits again, or the attempt is unknown. */
+ * core_retire() it. NULL when the job waits again, at once or after a pause, or the attempt is unknown. */
 struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_outcome *outcome,
                          int64_t now_us);
 void core_retire(struct core *core,
@@ -176,10 +181,10 @@ int core_policy(struct core *core, const struct queue_policy *policy);
 void core_rate(struct core *core, int64_t window_us, int64_t now_us);
 /* Dismisses that one, queued or in flight: core_expire() gives it. False when it is not here (any more). */
 bool core_remove(struct core *core, struct waiter_id id);
-/* Fills in up to `most` of those in the queue, in order, beginning behind `after` (NULL: at the head). Gives
- * their number; -ENOENT when `after` is not in the queue. */
-int core_list(const struct core *core, const struct waiter_id *after, int64_t now_us,
-              struct core_entry *entries, unsigned most);
+/* Fills in up to `most` of those who wait, in order, those in a pause first, beginning behind `after` (NULL:
+ * at the head). Gives their number; -ENOENT when `after` does not wait. */
+int core_list(struct core *core, const struct waiter_id *after, int64_t now_us, struct core_entry *entries,
+              unsigned most);
 
 /* Where that one stands: position 0 is in flight. False when it is not here (any more). */
 bool core_place(struct core *core, struct waiter_id id, int64_t now_us, struct core_entry *entry);

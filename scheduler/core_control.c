@@ -39,8 +39,8 @@ bool core_remove(struct core *core, struct waiter_id id)
     return waiter != NULL;
 }
 
-int core_list(const struct core *core, const struct waiter_id *after, int64_t now_us,
-              struct core_entry *entries, unsigned most)
+int core_list(struct core *core, const struct waiter_id *after, int64_t now_us, struct core_entry *entries,
+              unsigned most)
 {
     const struct waiter *waiter = NULL;
     const struct job *job;
@@ -48,14 +48,14 @@ int core_list(const struct core *core, const struct waiter_id *after, int64_t no
 
     if (after) {
         waiter = roster_find_waiter(&core->roster, *after);
-        if (!waiter || waiter->job->state != JOB_QUEUED)
+        place = waiter ? core_position(core, waiter->job) : 0;
+        if (place-- == 0)
             return -ENOENT;
-        place = queue_position(&core->queue, waiter->job);
         waiter = waiter->next;
         place += waiter == NULL;
     }
-    for (; count < most && (job = queue_at(&core->queue, place)); place++) {
-        int64_t eta_us = core->paused ? -1 : core_eta_us(core, place, now_us);
+    for (; count < most && (job = core_at(core, place)); place++) {
+        int64_t eta_us = core->paused ? -1 : core_eta_of(core, job, now_us);
 
         for (waiter = waiter ? waiter : job->waiters; waiter && count < most; waiter = waiter->next)
             entries[count++] = (struct core_entry){.waiter = waiter, .position = place + 1, .eta_us = eta_us};
@@ -67,15 +67,16 @@ int core_list(const struct core *core, const struct waiter_id *after, int64_t no
 bool core_place(struct core *core, struct waiter_id id, int64_t now_us, struct core_entry *entry)
 {
     const struct waiter *waiter = roster_find_waiter(&core->roster, id);
-    bool queued = waiter && waiter->job->state == JOB_QUEUED;
+    unsigned position;
 
     if (!waiter)
         return false;
     queue_lift(&core->queue, now_us);
+    position = core_position(core, waiter->job);
     *entry = (struct core_entry){
         .waiter = waiter,
-        .position = queued ? queue_position(&core->queue, waiter->job) + 1 : 0,
-        .eta_us = queued && core->paused ? -1 : core_eta_of(core, waiter->job, now_us),
+        .position = position,
+        .eta_us = position > 0 && core->paused ? -1 : core_eta_of(core, waiter->job, now_us),
     };
     return true;
 }

@@ -6,6 +6,17 @@
 #define INTERVAL_SLOTS        32     /* over which, for each of a burst, the measured interval is smoothed */
 #define SUCCESS_HOLD_SLACK_US 500000 /* a window that a success announces is no hold up to T and this */
 
+/* A breaker that is not closed lets one pass, and that is the oldest: whoever has waited longest for it. */
+static bool probes(const struct core *core)
+{
+    return core->breaker_state != CORE_BREAKER_CLOSED;
+}
+
+static struct job *next_job(const struct core *core)
+{
+    return probes(core) ? queue_oldest(&core->queue) : queue_peek(&core->queue);
+}
+
 /* Whether anything but time stands in the way of a grant. */
 static bool dispatch_open(const struct core *core)
 {
@@ -13,7 +24,7 @@ static bool dispatch_open(const struct core *core)
 
     if (!core->fetcher_ready || core->stopped || core->paused || queue_count(&core->queue) == 0)
         return false;
-    if (core->breaker_state != CORE_BREAKER_CLOSED)
+    if (probes(core))
         limit = limit < 1 ? limit : 1; /* a probe */
     return core->flights.count < limit;
 }
@@ -30,7 +41,7 @@ static int64_t allowed_us(const struct core *core, int64_t now_us)
  */
 static int64_t lead_us(const struct core *core)
 {
-    return core->breaker_state == CORE_BREAKER_CLOSED ? core->config.lead_us : 0;
+    return probes(core) ? 0 : core->config.lead_us;
 }
 
 /* Over as many slots as may go out at once: between those of a burst there is no time at all. */
@@ -61,7 +72,8 @@ static void launch(struct core *core, int64_t earliest_us, int64_t now_us, struc
 
     assert(flight && granted == 0); /* dispatch_open() has looked */
     (void)granted;
-    job = queue_pop(&core->queue, &flight->place);
+    job = probes(core) ? queue_pop_oldest(&core->queue, &flight->place)
+                       : queue_pop(&core->queue, &flight->place);
     flight->job = job;
     flight->earliest_us = earliest_us;
     flight->latest_us = earliest_us + core->config.lease_us;
@@ -104,23 +116,41 @@ static void end_hold(struct core *core, int64_t now_us)
               &(struct core_about){.value = now_us - core->hold_since_us});
 }
 
+/* Whose pause is over goes back to where it waited. */
+static void end_pauses(struct core *core, int64_t now_us)
+{
+    const struct retry *first;
+
+    while ((first = retries_first(&core->retries)) && first->due_us <= now_us) {
+        struct queue_place place = first->place;
+        struct job *job = first->job;
+
+        if (queue_count(&core->queue) == 0)
+            core_work_comes(core, now_us);
+        job->state = JOB_QUEUED;
+        retries_remove(&core->retries, job);
+        queue_return(&core->queue, job, &place);
+    }
+}
+
 bool core_next(struct core *core, int64_t now_us, struct core_grant *grant)
 {
     struct core_leaving dead = {.reason = REASON_DEADLINE_PASSED};
 
     give_up_foreign(core, now_us);
     end_hold(core, now_us);
+    end_pauses(core, now_us);
     queue_lift(&core->queue, now_us);
     while (dispatch_open(core)) {
         int64_t earliest_us = allowed_us(core, now_us);
-        struct job *job = queue_peek(&core->queue);
+        struct job *job = next_job(core);
 
         if (earliest_us == LIMITER_NEVER || earliest_us - lead_us(core) > now_us)
             return false;
         /* No slot for the dead: those whose deadline comes before their slot leave, and the next one has it.
          */
         dead.until_us = earliest_us;
-        if (!core_dismiss_of(core, job, &dead) || queue_peek(&core->queue) != job)
+        if (!core_dismiss_of(core, job, &dead) || next_job(core) != job)
             continue;
         launch(core, earliest_us, now_us, grant);
         return true;
@@ -134,6 +164,8 @@ int64_t core_sent(struct core *core, uint64_t attempt, int64_t sent_us)
 
     if (!flight || !flight->job)
         return 0;
+    if (flight->sent_us == 0)
+        retries_earn(&core->retries);
     flight->sent_us = sent_us;
     limiter_sent(&core->limiter, attempt, sent_us);
     return sent_us - flight->earliest_us;
@@ -250,13 +282,37 @@ static void settle_foreign(struct core *core, int64_t now_us)
     }
 }
 
+/* Another attempt after a pause, for those who can wait for its answer; the others are told at once how this
+ * one failed. False: it has been the last. */
+static bool retry(struct core *core, struct job *job, const struct flight *ended,
+                  const struct core_outcome *outcome, int64_t now_us)
+{
+    struct core_leaving impatient = {.reason = outcome->reason};
+    bool open = core->breaker_state == CORE_BREAKER_OPEN && core->breaker_until_us > now_us;
+    int64_t pause_us, due_us;
+
+    if (!outcome->again || open || core->stopped || !job->waiters ||
+        !retries_draw(&core->retries, job, &pause_us))
+        return false;
+    due_us = now_us + pause_us;
+    impatient.until_us = due_us + core_eta_us(core, 0, due_us);
+    if (job_deadline_us(job) <= impatient.until_us)
+        return false;
+    job->state = JOB_IN_PAUSE;
+    retries_add(&core->retries, job, &ended->place, due_us);
+    core_note(core, DECISION_SCHEDULER_RETRIED,
+              &(struct core_about){
+                  .job = job, .attempt = ended->attempt, .reason = outcome->reason, .value = pause_us});
+    core_dismiss_of(core, job, &impatient);
+    return true;
+}
+
 struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_outcome *outcome,
                          int64_t now_us)
 {
     struct flight *flight = flight_find(&core->flights, attempt);
     struct flight ended;
     struct job *job;
-    bool again;
 
     if (!flight || !flight->job) {
         settle_foreign(core, now_us);
@@ -268,13 +324,13 @@ struct job *core_fetched(struct core *core, uint64_t attempt, const struct core_
     ended = *flight;
     flight_remove(&core->flights, flight);
     core->progress_us = now_us;
-    again =
-        outcome->kind == FETCH_LIMITED || (outcome->kind == FETCH_UNSENT && outcome->reason == REASON_NONE);
-    job = again ? requeue(core, job, &ended, outcome->kind == FETCH_LIMITED ? REASON_HOLD : REASON_NONE)
-                : finish(core, job);
-    settle(core, attempt, outcome,
-           now_us); /* after the requeue: a hold dismisses who cannot wait for its end */
-    return job;
+    if (outcome->kind == FETCH_LIMITED || (outcome->kind == FETCH_UNSENT && outcome->reason == REASON_NONE)) {
+        job = requeue(core, job, &ended, outcome->kind == FETCH_LIMITED ? REASON_HOLD : REASON_NONE);
+        settle(core, attempt, outcome, now_us); /* now: a hold dismisses who cannot wait for its end */
+        return job;
+    }
+    settle(core, attempt, outcome, now_us); /* first: a hold says how late a retry would be */
+    return retry(core, job, &ended, outcome, now_us) ? NULL : finish(core, job);
 }
 
 uint64_t core_recall(struct core *core)
@@ -407,6 +463,7 @@ static int64_t earlier(int64_t a_us, int64_t b_us)
 int64_t core_next_wakeup(const struct core *core, int64_t now_us)
 {
     const struct waiter *first = deadlines_first(&core->roster.deadlines);
+    const struct retry *resting = retries_first(&core->retries);
     int64_t wakeup_us = CORE_NEVER, next_us;
 
     if (core->dismissed)
@@ -415,6 +472,8 @@ int64_t core_next_wakeup(const struct core *core, int64_t now_us)
         wakeup_us = first->deadline_us;
     if (core->held)
         wakeup_us = earlier(wakeup_us, core->limiter.hold_us);
+    if (resting)
+        wakeup_us = earlier(wakeup_us, resting->due_us);
     if (dispatch_open(core)) {
         next_us = allowed_us(core, now_us);
         if (next_us != LIMITER_NEVER)

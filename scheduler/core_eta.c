@@ -44,10 +44,15 @@ int64_t core_eta_us(const struct core *core, unsigned ahead, int64_t now_us)
 int64_t core_eta_of(struct core *core, const struct job *job, int64_t now_us)
 {
     const struct flight *flight;
-    int64_t eta_us;
+    int64_t eta_us, due_us;
 
     if (job->state == JOB_QUEUED)
-        return core_eta_us(core, queue_position(&core->queue, job), now_us);
+        return core_eta_us(core, core_position(core, job) - 1, now_us);
+    if (job->state == JOB_IN_PAUSE) {
+        due_us = core->retries.table[retries_place(&core->retries, job)].due_us;
+        due_us = due_us > now_us ? due_us : now_us;
+        return due_us - now_us + core_eta_us(core, 0, due_us);
+    }
     flight = flight_of(&core->flights, job);
     eta_us = (flight->sent_us > 0 ? flight->sent_us : flight->earliest_us) + service_us(core) - now_us;
     return eta_us > 0 ? eta_us : -eta_us; /* what is late is likely to take as long again */

@@ -11,6 +11,7 @@ struct core {
     struct queue queue;
     struct roster roster;
     struct flights flights;
+    struct retries retries;
     struct waiter *dismissed; /* utlist: left, and not yet given by core_expire() */
     struct notes notes;
     unsigned queued_max;
@@ -41,6 +42,8 @@ struct core {
     int64_t progress_us;      /* when something last moved, or work came to an empty queue */
 };
 
+/* To a queue that was empty. */
+void core_work_comes(struct core *core, int64_t now_us);
 /* Takes the waiter out; core_expire() will give it. Its job goes with the last one. */
 void core_dismiss(struct core *core, struct waiter *waiter, enum reason reason, int64_t retry_after_us);
 /* Who is to leave, and what it is told. */
@@ -66,6 +69,12 @@ struct core_about {
     enum reason reason;
     int64_t value;
 };
+
+/* Its place among all that wait, 1 is next: those in a pause are expected back before the queue. 0: in
+ * flight. */
+unsigned core_position(const struct core *core, const struct job *job);
+/* The job at that place, from 0; NULL beyond the end. */
+struct job *core_at(const struct core *core, unsigned place);
 
 /* core_notes.c */
 void core_note(struct core *core, enum decision_id decision, const struct core_about *about);

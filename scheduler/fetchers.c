@@ -162,7 +162,8 @@ static void on_fetched(struct scheduler *scheduler, const struct message_fetched
                                    .reason = reason_find(fetched->reason),
                                    .sent_us = fetched->sent_at_us,
                                    .first_us = fetched->first_at_us,
-                                   .hold_us = fetched->hold_us};
+                                   .hold_us = fetched->hold_us,
+                                   .again = fetched->again != 0};
     struct job *job;
 
     if (!lane)

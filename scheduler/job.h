@@ -14,7 +14,7 @@
 
 #define JOB_KEY_BYTES 16
 
-enum job_state { JOB_QUEUED, JOB_IN_FLIGHT, JOB_FINISHED };
+enum job_state { JOB_QUEUED, JOB_IN_FLIGHT, JOB_IN_PAUSE /* between two attempts */, JOB_FINISHED };
 
 struct waiter_id {
     uint64_t gateway; /* its epoch */
@@ -50,7 +50,8 @@ struct job {
     uint8_t state;          /* enum job_state */
     uint8_t priority;       /* the best of the waiters */
     uint8_t filed;          /* policy priority: the class in which it stands */
-    bool starved;           /* policy priority: has waited so long that it goes first */
+    bool starved : 1;       /* policy priority: has waited so long that it goes first */
+    uint8_t tries : 7;      /* attempts that failed and are made again */
 };
 
 /* NULL when out of memory. */

@@ -56,6 +56,11 @@ int lane_open(struct lane *lane, const char *name, unsigned index, const struct 
                     .guard_us = config->rate_limit_guard_us,
                     .clock_step_us = CLOCK_STEP_US,
                     .hold_max_us = config->hold_max_us},
+        .retries = {.tries_max = (unsigned)config->retry_max,
+                    .budget_percent = (unsigned)config->retry_budget_percent,
+                    .base_us = config->retry_base_us,
+                    .cap_us = config->retry_cap_us,
+                    .seed = epoch},
         .policy = queue_policy_find(text_of(config->queue_policy)),
         .queue_max = (unsigned)config->queue_max_size,
         .client_max = (unsigned)config->queue_client_max,
@@ -205,6 +210,9 @@ void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metric
     metric_set(metrics, METRIC_SCHEDULER_BOUND_D, view.d_us);
     metric_set(metrics, METRIC_SCHEDULER_BOUND_G, view.g_us);
     metric_set(metrics, METRIC_SCHEDULER_DOUBT, view.doubt_ppm);
+    metric_set(metrics, METRIC_SCHEDULER_RETRIES, (int64_t)view.retries_total);
+    metric_set(metrics, METRIC_SCHEDULER_RETRIES_DENIED, (int64_t)view.retries_denied_total);
+    metric_set(metrics, METRIC_SCHEDULER_IN_PAUSE, view.in_pause);
     metric_set(metrics, METRIC_SCHEDULER_UNEXPECTED, (int64_t)view.unexpected_total);
     metric_set(metrics, METRIC_SCHEDULER_HOLD, view.hold_us);
     metric_set(metrics, METRIC_SCHEDULER_NEXT, view.next_us);

@@ -51,15 +51,34 @@ static void remove_fair(struct queue *queue, struct job *job)
     order_remove(&client->line, queue_coming(job));
 }
 
-static struct job *take_fair(struct queue *queue)
+static struct job *take_fair(struct queue *queue, struct order_entry place)
 {
-    struct order_entry place = order_take_first(&queue->order);
+    const struct order_entry *first = order_first(&queue->order);
     struct client *client = place.item;
 
     client->round++;
-    if (place.key.key > queue->round)
+    /* One that is taken out of turn begins no round: others have still to be served before it. */
+    if (place.key.key > queue->round && (!first || first->key.key >= place.key.key))
         queue->round = place.key.key;
     return order_take_first(&client->line).item;
+}
+
+/* Each client's oldest job stands at its first place. */
+static const struct order_entry *oldest_fair(const struct queue *queue)
+{
+    struct order_key place = {.key = 0};
+    const struct client *client;
+    uint64_t seq = UINT64_MAX;
+
+    for (unsigned i = 0; (client = clients_at(&queue->clients, i)); i++) {
+        const struct order_entry *first = order_first(&client->line);
+
+        if (!first || first->key.seq >= seq)
+            continue;
+        place = (struct order_key){.key = client->round, .seq = client->turn};
+        seq = first->key.seq;
+    }
+    return order_find(&queue->order, place);
 }
 
 static unsigned position_fair(const struct queue *queue, const struct job *job)
@@ -114,6 +133,7 @@ const struct queue_policy queue_policy_fair = {.name = "fair",
                                                .add = add_fair,
                                                .remove = remove_fair,
                                                .take = take_fair,
+                                               .oldest = oldest_fair,
                                                .position = position_fair,
                                                .job_at = job_at_fair,
                                                .enter = enter_fair,

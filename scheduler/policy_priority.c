@@ -76,6 +76,18 @@ static void lift_starved(struct queue *queue, int64_t now_us)
     }
 }
 
+/* The oldest of each class is its first one. */
+static const struct order_entry *oldest_priority(const struct queue *queue)
+{
+    const struct order_entry *oldest = order_first(&queue->order), *first = oldest;
+
+    while ((first = order_seek(&queue->order, (struct order_key){.key = first->key.key + 1}))) {
+        if (first->key.seq < oldest->key.seq)
+            oldest = first;
+    }
+    return oldest;
+}
+
 static unsigned position_priority(const struct queue *queue, const struct job *job)
 {
     return order_rank(&queue->order, key_of(job));
@@ -112,6 +124,7 @@ const struct queue_policy queue_policy_priority = {.name = "priority",
                                                    .remove = remove_priority,
                                                    .update = update_priority,
                                                    .lift = lift_starved,
+                                                   .oldest = oldest_priority,
                                                    .position = position_priority,
                                                    .enter = enter_priority,
                                                    .leave = leave_priority};

@@ -122,20 +122,47 @@ struct job *queue_peek(const struct queue *queue)
     return job_at(queue, order_first(&queue->order));
 }
 
-struct job *queue_pop(struct queue *queue, struct queue_place *place)
+static const struct order_entry *oldest(const struct queue *queue)
 {
     const struct queue_policy *policy = queue->config.policy;
-    const struct order_entry *first = order_first(&queue->order);
+
+    return policy->oldest && queue_count(queue) > 0 ? policy->oldest(queue) : order_first(&queue->order);
+}
+
+struct job *queue_oldest(const struct queue *queue)
+{
+    return job_at(queue, oldest(queue));
+}
+
+static struct job *take(struct queue *queue, const struct order_entry *entry, struct queue_place *place)
+{
+    const struct queue_policy *policy = queue->config.policy;
+    struct order_entry taken;
     struct job *job;
 
     *place = (struct queue_place){.round = 0};
-    if (!first)
+    if (!entry)
         return NULL;
+    taken = *entry; /* the order is going to change */
     if (policy->turns)
-        *place = (struct queue_place){.round = first->key.key, .turn = first->key.seq};
-    job = policy->take ? policy->take(queue) : order_take_first(&queue->order).item;
+        *place = (struct queue_place){.round = taken.key.key, .turn = taken.key.seq};
+    if (entry == order_first(&queue->order))
+        order_take_first(&queue->order);
+    else
+        order_remove(&queue->order, taken.key);
+    job = policy->take ? policy->take(queue, taken) : taken.item;
     job->client->waiting--;
     return job;
+}
+
+struct job *queue_pop(struct queue *queue, struct queue_place *place)
+{
+    return take(queue, order_first(&queue->order), place);
+}
+
+struct job *queue_pop_oldest(struct queue *queue, struct queue_place *place)
+{
+    return take(queue, oldest(queue), place);
 }
 
 struct job *queue_last(const struct queue *queue)

@@ -33,8 +33,11 @@ struct queue_policy {
     /* old: where it was when it was popped, if it goes back; NULL for one that comes. */
     void (*add)(struct queue *queue, struct job *job, const struct queue_place *old);
     void (*remove)(struct queue *queue, struct job *job); /* unserved */
-    /* Takes out the first one, to be served; there must be one. NULL: it is the first entry's item. */
-    struct job *(*take)(struct queue *queue);
+    /* An entry has been taken out, for its client's oldest job to be served, which it gives. NULL: that is
+     * the entry's item. */
+    struct job *(*take)(struct queue *queue, struct order_entry entry);
+    /* The entry of the one that came first; there must be one. NULL: it is the first entry. */
+    const struct order_entry *(*oldest)(const struct queue *queue);
     void (*update)(struct queue *queue, struct job *job); /* its priority has changed; may be NULL */
     void (*lift)(struct queue *queue, int64_t now_us);    /* time has passed; may be NULL */
     unsigned (*position)(const struct queue *queue, const struct job *job);
@@ -98,8 +101,11 @@ void queue_return(struct queue *queue, struct job *job, const struct queue_place
 void queue_forget(struct queue *queue, struct job *job);
 
 struct job *queue_peek(const struct queue *queue); /* the next one; NULL when empty */
-/* Takes out the next one, to be served, and fills in where it was. */
+/* The one that came first, whatever the policy: O(log n) for each class, or client. NULL when empty. */
+struct job *queue_oldest(const struct queue *queue);
+/* Take out the next one, or the oldest, to be served, and fill in where it was. */
 struct job *queue_pop(struct queue *queue, struct queue_place *place);
+struct job *queue_pop_oldest(struct queue *queue, struct queue_place *place);
 struct job *queue_last(const struct queue *queue);       /* the newest of the least urgent; NULL when empty */
 void queue_remove(struct queue *queue, struct job *job); /* unserved */
 

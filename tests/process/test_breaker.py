@@ -8,7 +8,7 @@ FAST = {"RATE_LIMIT_SECONDS": 0.05, "CIRCUIT_BREAKER_RESET_TIMEOUT": 1}
 
 
 def test_opens_refuses_probes_and_closes():
-    with Stack(**FAST) as stack:
+    with Stack(RETRY_MAX=0, **FAST) as stack:
         stack.simulator.faults("status=500")
         failures = [stack.ask(cpf.make(400 + i)) for i in range(3)]
         assert [answer.status for answer in failures] == [500] * 3, "a provider's own error passes unchanged"
@@ -149,7 +149,7 @@ def test_a_503_that_asks_to_wait_is_not_probed_before():
 
 
 def test_a_failing_share_opens_it_too_when_wanted():
-    with Stack(CIRCUIT_BREAKER_FAIL_PERCENT=50, CIRCUIT_BREAKER_WINDOW=6, RATE_LIMIT_SECONDS=0.05) as stack:
+    with Stack(CIRCUIT_BREAKER_FAIL_PERCENT=50, CIRCUIT_BREAKER_WINDOW=6, RETRY_MAX=0, RATE_LIMIT_SECONDS=0.05) as stack:
         for i in range(6):
             stack.simulator.faults("status=500&count=1" if i % 2 else "reset=1")
             assert stack.ask(cpf.make(2400 + i)).status == (500 if i % 2 else 200)

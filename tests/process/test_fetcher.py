@@ -20,7 +20,7 @@ def test_each_way_to_fail_has_its_answer_and_pays_its_slot():
              ("cut_bytes=30&count=1", 502, "upstream_broken"),
              ("cut_bytes=250&cut_with=rst&count=1", 502, "upstream_broken"),
              ("cut_bytes=0&count=1", 502, "upstream_broken")]
-    with Stack(EXTERNAL_API_TIMEOUT=0.5, CIRCUIT_BREAKER_FAIL_MAX=100, **FAST) as stack:
+    with Stack(EXTERNAL_API_TIMEOUT=0.5, CIRCUIT_BREAKER_FAIL_MAX=100, RETRY_MAX=0, **FAST) as stack:
         for number, (fault, status, reason) in enumerate(cases):
             stack.simulator.faults(fault)
             assert reasons(stack, [cpf.make(700 + number)]) == [(status, reason)], fault
@@ -30,7 +30,7 @@ def test_each_way_to_fail_has_its_answer_and_pays_its_slot():
 
 
 def test_no_provider_costs_no_slot_but_opens_the_breaker():
-    with Stack(CIRCUIT_BREAKER_RESET_TIMEOUT=0.5, **FAST) as stack:
+    with Stack(CIRCUIT_BREAKER_RESET_TIMEOUT=0.5, RETRY_MAX=0, **FAST) as stack:
         stack.processes["simulator"].kill()
         refused = reasons(stack, [cpf.make(740 + i) for i in range(3)])
         assert refused == [(502, "upstream_unreachable")] * 3

@@ -16,6 +16,7 @@
 #define STORIES_OF_TASK  4
 #define STEADY_ONE_IN    10 /* stories in which nothing happens but work */
 #define PATIENCE_WINDOWS 40
+#define BUDGET_PERCENT   20
 
 struct outcome {
     struct world_totals totals;
@@ -125,6 +126,11 @@ static void cast(struct world_config *config, uint64_t seed)
     core.client_max = maybe(&chance) ? 0 : 8;
     core.queue_max = 10 + (unsigned)(chance_next(&chance) % 40);
     core.give_up_us = core.lease_us + 2 * SECOND;
+    core.retries = (struct retries_config){.tries_max = (unsigned)(seed % 4),
+                                           .budget_percent = BUDGET_PERCENT,
+                                           .base_us = core.limiter.window_us / 2,
+                                           .cap_us = 10 * core.limiter.window_us,
+                                           .seed = seed};
     config->core = core;
     config->crash_permil = maybe(&chance) ? 0 : 5;
     if (config->latency.jitter == JITTER_PARETO && config->latency.cap_us == 0)
@@ -211,11 +217,12 @@ static void print(const struct outcome *sum)
            (unsigned long long)sum->rejected);
     printf("events:  %llu fetchers and %llu schedulers killed, %llu of them within a write; %llu reboots, "
            "%llu lost states; "
-           "%llu holds, %llu times\nthe breaker opened, %llu orders\n",
+           "%llu holds, %llu times\nthe breaker opened, %llu retries, %llu orders\n",
            (unsigned long long)totals->crashes, (unsigned long long)totals->kills + totals->tears,
            (unsigned long long)totals->tears, (unsigned long long)totals->reboots,
            (unsigned long long)totals->forgotten, (unsigned long long)totals->holds,
-           (unsigned long long)totals->trips, (unsigned long long)totals->orders);
+           (unsigned long long)totals->trips, (unsigned long long)totals->retried,
+           (unsigned long long)totals->orders);
     for (unsigned i = 0; i < CHECK_COUNT; i++)
         printf("checked: %12llu  %s\n", (unsigned long long)totals->checks[i],
                world_check_name((enum world_check)i));
@@ -225,6 +232,7 @@ bool stories_tell(unsigned count, unsigned calls, unsigned jobs)
 {
     unsigned tasks = (count + STORIES_OF_TASK - 1) / STORIES_OF_TASK;
     struct outcome sum = {.stories = 0}, *parts;
+    bool kept = true;
 
     story_count = count;
     story_calls = calls;
@@ -238,17 +246,17 @@ bool stories_tell(unsigned count, unsigned calls, unsigned jobs)
         sum.stories += parts[i].stories;
         sum.accepted += parts[i].accepted;
         sum.rejected += parts[i].rejected;
-        if (parts[i].broken_seed && !sum.broken_seed) {
-            sum.broken_seed = parts[i].broken_seed;
-            memcpy(sum.broken, parts[i].broken, sizeof(sum.broken));
-        }
+    }
+    print(&sum);
+    for (unsigned i = 0; i < tasks; i++) {
+        kept = kept && !parts[i].broken_seed;
+        if (parts[i].broken_seed)
+            printf("story %llu broke a promise: %s\nonce more, aloud: tests/sim/run --seed %llu --calls %u\n",
+                   (unsigned long long)parts[i].broken_seed, parts[i].broken,
+                   (unsigned long long)parts[i].broken_seed, calls);
     }
     munmap(parts, tasks * sizeof(*parts));
-    print(&sum);
-    if (sum.broken_seed)
-        printf("story %llu broke a promise: %s\nonce more, aloud: tests/sim/run --seed %llu --calls %u\n",
-               (unsigned long long)sum.broken_seed, sum.broken, (unsigned long long)sum.broken_seed, calls);
-    return sum.broken_seed == 0;
+    return kept;
 }
 
 bool story_tell(uint64_t seed, unsigned calls, bool aloud)

@@ -56,9 +56,10 @@ struct request {
     char key[JOB_KEY_BYTES];
     int64_t submitted_us, deadline_us;
     bool in_flight;
-    uint64_t granted; /* by the world when it came */
-    int64_t eta_us;   /* as told then */
-    unsigned ahead;   /* as told then */
+    int64_t rests_until_us; /* between two attempts */
+    uint64_t granted;       /* by the world when it came */
+    int64_t eta_us;         /* as told then */
+    unsigned ahead;         /* as told then */
     struct request *prev, *next;
 };
 
@@ -73,6 +74,7 @@ struct request {
     CHECK(LEAD, "handed over no earlier than the lead allows")                                               \
     CHECK(HOLD, "no grant for a time within a hold")                                                         \
     CHECK(PAUSE, "no grant while paused")                                                                    \
+    CHECK(RETRY, "retries within their budget, and after their pause")                                       \
     CHECK(LIMITED, "a rejected request waits again")                                                         \
     CHECK(TRY, "somebody always tries")                                                                      \
     CHECK(DEADLINE, "nobody expires before its deadline")                                                    \
@@ -108,7 +110,7 @@ struct world_config {
 
 struct world_totals {
     uint64_t submitted, refused, answered, expired, hung_up, lost; /* requests */
-    uint64_t granted, unsent, crashes, kills, tears, reboots, forgotten, trips, holds, orders;
+    uint64_t retried, granted, unsent, crashes, kills, tears, reboots, forgotten, trips, holds, orders;
     uint64_t checks[CHECK_COUNT];
 };
 
@@ -145,6 +147,7 @@ struct world {
     unsigned unsure;      /* so many grants, and until then, the reckoning may be wrong */
     int64_t unsure_until_us;
     int64_t held_until_us;
+    uint64_t sent_of_epoch; /* told to this scheduler */
     struct world_totals totals;
     char broken[160];                        /* the first promise that was not kept; empty: none */
     void (*client)(struct world *world);     /* EVENT_CLIENT; must plan the next one itself */
@@ -179,6 +182,7 @@ void check_ended(struct world *world, const struct request *request, const struc
 void check_expired(struct world *world, const struct waiter *waiter);
 /* After all that could be granted has been. */
 void check_idle(struct world *world);
+void check_retries(struct world *world);
 void check_alive(struct world *world);
 void check_arrival(struct world *world, const struct attempt *attempt,
                    const struct provider_verdict *verdict);

@@ -81,7 +81,8 @@ static void check_order(struct world *world, const struct request *request, int6
         return;
     DL_FOREACH(world->alive, other)
     {
-        if (!other->alone || other->in_flight || other->deadline_us <= earliest_us)
+        if (!other->alone || other->in_flight || other->deadline_us <= earliest_us ||
+            other->rests_until_us > world->now_us)
             continue;
         world->totals.checks[CHECK_ORDER]++;
         if (overtaken(world, other, request))
@@ -115,6 +116,8 @@ void check_grant(struct world *world, const struct core_grant *grant)
             return;
         }
         alive = alive || request->deadline_us > earliest_us;
+        if (request->rests_until_us > world->now_us)
+            world_broken(world, CHECK_RETRY, "its pause lasts", request->id, grant->attempt);
         check_order(world, request, earliest_us);
     }
     for (waiter = grant->job->waiters; waiter; waiter = waiter->next)
@@ -256,7 +259,7 @@ void check_idle(struct world *world)
         world->torn || core_config(world)->limiter.mode == LIMITER_FIXED)
         return;
     core_look(world->core, core_of_world(world, world->now_us), &view);
-    if (view.queued == 0)
+    if (view.queued == view.in_pause)
         return;
     world->totals.checks[CHECK_NO_IDLE]++;
     wakeup_us = world_of_core(world, core_next_wakeup(world->core, core_of_world(world, world->now_us)));
@@ -284,6 +287,20 @@ void check_alive(struct world *world)
     world->totals.checks[CHECK_ALIVE]++;
     if (core_next_wakeup(world->core, now_us) > limit_us)
         world_broken(world, CHECK_ALIVE, "work waits and nothing will move it", view.queued, 0);
+}
+
+/* Of this epoch. */
+void check_retries(struct world *world)
+{
+    const struct core_config *config = core_config(world);
+    struct core_view view;
+
+    core_look(world->core, core_of_world(world, world->now_us), &view);
+    world->totals.checks[CHECK_RETRY]++;
+    if (100 * view.retries_total >
+        100 * RETRIES_RESERVE + config->retries.budget_percent * world->sent_of_epoch)
+        world_broken(world, CHECK_RETRY, "so many retries, of so many slots", view.retries_total,
+                     world->sent_of_epoch);
 }
 
 void check_arrival(struct world *world, const struct attempt *attempt, const struct provider_verdict *verdict)

@@ -164,6 +164,21 @@ static void reckon(struct world *world, const struct attempt *attempt, const str
     world->killed = chance_permil(&world->chance, HOLD_KILLS * world->config.kill_permil);
 }
 
+/* After which it waits again: 0 for one that is not made again because it failed. */
+static int64_t pause_of(struct world *world, uint64_t attempt)
+{
+    int64_t pause_us = 0;
+    struct note note;
+
+    while (core_noted(world->core, &note)) {
+        if (note.decision != DECISION_SCHEDULER_RETRIED || note.attempt != attempt)
+            continue;
+        pause_us = note.value;
+        world->totals.retried++;
+    }
+    return pause_us;
+}
+
 static void on_fetched(struct world *world, struct attempt *attempt)
 {
     bool first = attempt->first_us > 0;
@@ -171,18 +186,24 @@ static void on_fetched(struct world *world, struct attempt *attempt)
                                    .reason = attempt->reason,
                                    .sent_us = attempt->sent_us ? core_of_world(world, attempt->sent_us) : 0,
                                    .first_us = first ? core_of_world(world, attempt->first_us) : 0,
-                                   .hold_us = attempt->hold_us};
+                                   .hold_us = attempt->hold_us,
+                                   .again = attempt->outcome == FETCH_FAILED};
     struct request *request;
+    int64_t pause_us;
     struct waiter *waiter;
     struct job *job;
 
     judge_health(world, attempt);
     reckon(world, attempt, &outcome);
     job = core_fetched(world->core, attempt->id, &outcome, world_core_now(world));
+    pause_us = pause_of(world, attempt->id);
+    check_retries(world);
     DL_FOREACH(world->alive, request)
     {
-        if (!job && memcmp(request->key, attempt->key, JOB_KEY_BYTES) == 0)
-            request->in_flight = false; /* it waits again, at its old place */
+        if (job || memcmp(request->key, attempt->key, JOB_KEY_BYTES) != 0)
+            continue;
+        request->in_flight = false; /* it waits again, at its old place */
+        request->rests_until_us = world->now_us + pause_us;
     }
     world->totals.checks[CHECK_LIMITED] += attempt->outcome == FETCH_LIMITED;
     if (!job)
@@ -219,6 +240,12 @@ void fetcher_crash(struct world *world)
                EVENT_FETCHER_BACK, 0);
 }
 
+static void on_sent(struct world *world, const struct attempt *attempt)
+{
+    world->sent_of_epoch++;
+    core_sent(world->core, attempt->id, core_of_world(world, attempt->sent_us));
+}
+
 void fetcher_on_attempt(struct world *world, enum world_event event, struct attempt *attempt)
 {
     bool ours = attempt->generation == world->fetcher && world->fetcher_up;
@@ -236,7 +263,7 @@ void fetcher_on_attempt(struct world *world, enum world_event event, struct atte
     else if (event == EVENT_FIRST)
         world_plan(world, world->now_us + world_hop(world), EVENT_FETCHED, attempt->id);
     else if (event == EVENT_SENT && world->ready)
-        core_sent(world->core, attempt->id, core_of_world(world, attempt->sent_us));
+        on_sent(world, attempt);
     else if (event == EVENT_FETCHED)
         report(world, attempt);
     if (event == EVENT_SENT && ours && chance_permil(&world->chance, world->config.crash_permil))

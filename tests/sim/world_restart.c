@@ -28,6 +28,7 @@ static void submit_again(struct world *world)
         struct core_verdict verdict;
 
         mine->in_flight = false;
+        mine->rests_until_us = 0;
         memcpy(request.key, mine->key, JOB_KEY_BYTES);
         core_submit(world->core, &request, world_core_now(world), &verdict);
         if (verdict.answer != CORE_REFUSED)
@@ -109,6 +110,7 @@ void restart_kill(struct world *world)
     world->killed = false;
     world->torn = false;
     world->ready = false;
+    world->sent_of_epoch = 0;
     core_free(world->core);
     if (world->fetcher_up && chance_permil(&world->chance, BOTH_PERMIL))
         fetcher_crash(world);

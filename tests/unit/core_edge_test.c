@@ -158,6 +158,26 @@ static void a_core_ends_in_the_middle(void **state)
     core_free(stage.core);
 }
 
+/* Everybody has left a call in flight, and somebody new has joined it: where it has to wait again, it stands
+ * where that one came, and not before those who were there then (story 3061). */
+static void who_joins_a_deserted_call_stands_where_it_came(void **state)
+{
+    struct stage stage = stage_open(&plain);
+    uint64_t attempt;
+    char key;
+
+    (void)state;
+    submit(&stage, 1, 'a');
+    attempt = grant(&stage, &key);
+    assert_true(cancel(&stage, 1));
+    submit(&stage, 2, 'b');
+    assert_int_equal(submit(&stage, 3, 'a').answer, CORE_JOINED);
+    answer_with(&stage, attempt, FETCH_UNSENT, REASON_NONE, 0);
+    grant_in_time(&stage, &key);
+    assert_int_equal(key, 'b');
+    core_free(stage.core);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +188,7 @@ int main(void)
         cmocka_unit_test(who_is_too_late_for_its_slot_leaves_it),
         cmocka_unit_test(arrivals_of_any_time_keep_their_order),
         cmocka_unit_test(a_fetcher_with_too_much_in_flight),
+        cmocka_unit_test(who_joins_a_deserted_call_stands_where_it_came),
         cmocka_unit_test(a_core_ends_in_the_middle),
     };
 

@@ -94,7 +94,8 @@ static void line_come(struct model *model, struct item *item, bool returned)
     struct line *line = &model->lines[item->client];
 
     if (line->count == 0) {
-        bool back = returned && item->had_place && item->round + 64 >= model->round;
+        bool back =
+            returned && item->had_place && item->round <= model->round && item->round + 64 >= model->round;
 
         line->turn = back ? item->turn : item->job->seq;
         line->rounds[line->count++] = back ? item->round : model->round + 1;
@@ -107,6 +108,18 @@ static void line_come(struct model *model, struct item *item, bool returned)
     }
 }
 
+/* Whether somebody else has still a turn in a round before the item's. */
+static bool earlier_round(const struct model *model, const struct item *item)
+{
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        const struct line *line = &model->lines[i];
+
+        if (i != item->client && line->count > 0 && line->rounds[0] < item->round)
+            return true;
+    }
+    return false;
+}
+
 static void line_go(struct model *model, struct item *item, bool served)
 {
     struct line *line = &model->lines[item->client];
@@ -117,7 +130,8 @@ static void line_go(struct model *model, struct item *item, bool served)
     line->count--;
     if (!served)
         return;
-    model->round = item->round > model->round ? item->round : model->round;
+    if (item->round > model->round && !earlier_round(model, item))
+        model->round = item->round;
     memmove(line->rounds, line->rounds + 1, line->count * sizeof(line->rounds[0]));
 }
 
@@ -149,10 +163,11 @@ static void come(struct model *model, struct queue *queue, struct item *item)
 
 static void go(struct model *model, struct queue *queue, struct item *item)
 {
-    bool fair = model->policy == &queue_policy_fair, served = queue_peek(queue) == item->job;
+    bool fair = model->policy == &queue_policy_fair, next = queue_peek(queue) == item->job;
 
-    if (served && pick(model, 4)) {
-        assert_ptr_equal(queue_pop(queue, &item->place), item->job);
+    if ((next || queue_oldest(queue) == item->job) && pick(model, 4)) {
+        assert_ptr_equal(next ? queue_pop(queue, &item->place) : queue_pop_oldest(queue, &item->place),
+                         item->job);
         item->where = AWAY;
         item->had_place = false;
         if (fair)
@@ -209,7 +224,7 @@ static void step(struct model *model, struct queue *queue)
         item->job->priority = (uint8_t)pick(model, 4);
         queue_update(queue, item->job);
     } else if (what < 8 && queue_count(queue) > 0) {
-        const struct job *first = queue_peek(queue);
+        const struct job *first = what < 7 ? queue_peek(queue) : queue_oldest(queue);
 
         for (unsigned i = 0; i < JOBS; i++) {
             if (model->items[i].where == QUEUED && model->items[i].job == first) {
@@ -228,6 +243,7 @@ static void step(struct model *model, struct queue *queue)
 
 static bool agree(const struct model *model, const struct queue *queue)
 {
+    const struct job *oldest = NULL;
     unsigned count = 0;
 
     for (unsigned i = 0; i < JOBS; i++) {
@@ -237,12 +253,13 @@ static bool agree(const struct model *model, const struct queue *queue)
         if (item->where != QUEUED)
             continue;
         count++;
+        oldest = !oldest || item->job->seq < oldest->seq ? item->job : oldest;
         for (unsigned j = 0; j < JOBS; j++)
             before += model->items[j].where == QUEUED && sooner(model, &model->items[j], item);
         if (queue_position(queue, item->job) != before || queue_at(queue, before) != item->job)
             return false;
     }
-    return count == queue_count(queue) && !queue_at(queue, count);
+    return count == queue_count(queue) && !queue_at(queue, count) && queue_oldest(queue) == oldest;
 }
 
 static bool story(uint64_t seed)

@@ -79,6 +79,10 @@ static const struct {
      REASON_UPSTREAM_ERROR, BREAKER_FAILURE, UPSTREAM_PENALTY_US, true},
     {"503 without a time", UPSTREAM_WHOLE, "HTTP/1.1 503 Later", FETCH_FAILED, REASON_UPSTREAM_ERROR,
      BREAKER_FAILURE, 0, true},
+    {"501", UPSTREAM_WHOLE, "HTTP/1.1 501 Never", FETCH_FAILED, REASON_UPSTREAM_ERROR, BREAKER_FAILURE, 0,
+     true},
+    {"505", UPSTREAM_WHOLE, "HTTP/1.1 505 Older", FETCH_FAILED, REASON_UPSTREAM_ERROR, BREAKER_FAILURE, 0,
+     true},
     {"599", UPSTREAM_WHOLE, "HTTP/1.1 599 Odd", FETCH_FAILED, REASON_UPSTREAM_ERROR, BREAKER_FAILURE, 0,
      true},
     {"a status that is none", UPSTREAM_WHOLE, "HTTP/1.1 600 Odd", FETCH_FAILED, REASON_UPSTREAM_BROKEN,
@@ -107,6 +111,14 @@ static const struct {
     {"given up by us", UPSTREAM_NOT_SENT, "", FETCH_UNSENT, REASON_NONE, BREAKER_NEUTRAL, 0, false},
 };
 
+/* What failed by no fault of the request, and of none of our limits. */
+static bool again(enum fetch_outcome outcome, enum reason reason, unsigned status)
+{
+    bool ours = reason == REASON_NONE || reason == REASON_UPSTREAM_TOO_LARGE;
+
+    return (outcome == FETCH_FAILED || outcome == FETCH_UNSENT) && !ours && status != 501 && status != 505;
+}
+
 static void every_end_has_its_verdict(void **state)
 {
     static struct upstream_head head;
@@ -123,6 +135,7 @@ static void every_end_has_its_verdict(void **state)
         assert_int_equal(got.breaker, verdicts[i].breaker);
         assert_int_equal(got.hold_us, verdicts[i].hold_us);
         assert_int_equal(got.answer, verdicts[i].answer);
+        assert_int_equal(got.again, again(got.outcome, got.reason, head.status));
     }
 }
 
