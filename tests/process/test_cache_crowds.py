@@ -16,7 +16,6 @@ import lmdb
 import pytest
 import zmq
 from stack import PROCESSES, Stack, release_programs, wait_for
-from test_pacing import wall_clock  # noqa: F401 (a fixture)
 
 ANSWERS = int(os.environ.get("SLUICE_TEST_ANSWERS", "1500"))  # 10000 takes half a minute
 CROWD = 1000
@@ -69,8 +68,8 @@ def is_stale(answer):
 @pytest.mark.parametrize("fault", ["status=500", "stall=1"])
 def test_a_thousand_ask_for_what_the_provider_fails_to_give(fault):
     """At most one attempt in each pause, and everybody is answered at once: also while an attempt hangs."""
-    number, pause = cpf.make(7500), 0.4
-    with Stack(CACHE_TTL_SECONDS=0.05, STALE_BACKOFF_SECONDS=pause, STALE_BACKOFF_MAX_SECONDS=2 * pause, EXTERNAL_API_TIMEOUT=0.3,
+    number, pause, patience = cpf.make(7500), 0.4, 1.0
+    with Stack(CACHE_TTL_SECONDS=0.05, STALE_BACKOFF_SECONDS=pause, STALE_BACKOFF_MAX_SECONDS=2 * pause, EXTERNAL_API_TIMEOUT=patience,
                CIRCUIT_BREAKER_SLOW_SECONDS=0, SLUICE_BIN=release_programs(), **FAST) as stack, Crowd(stack.port, CROWD) as crowd:
         assert stack.ask(number).status == 200
         stack.simulator.faults(fault)
@@ -89,7 +88,8 @@ def test_a_thousand_ask_for_what_the_provider_fails_to_give(fault):
               f"{1000 * sorted(slowest)[len(slowest) // 2]:.1f} ms (median of the rounds), {1000 * max(slowest):.1f} ms (of all)")
         assert rounds >= 3 and 1 <= len(gaps) <= 1 + took / pause
         assert all(gap >= pause for gap in gaps), gaps
-        assert sorted(slowest)[len(slowest) // 2] < 0.05, "the machine may be busy in some rounds, not in most"
+        assert min(slowest) < 0.05, "a busy machine makes a round longer, never shorter"
+        assert max(slowest) < patience, "nobody has waited for an attempt that hangs"
 
 
 def test_a_thousand_share_the_first_attempt_that_fails():
@@ -103,7 +103,7 @@ def test_a_thousand_share_the_first_attempt_that_fails():
         assert arrivals(stack) == 2
 
 
-def test_answers_outlive_the_provider_and_the_processes(wall_clock):  # noqa: F811
+def test_answers_outlive_the_provider_and_the_processes(wall_clock):
     """All that was cached is served when the provider is gone: fresh, then stale; also after kill -9 of fetcher and gateway."""
     numbers = cpf.make_many(ANSWERS, 20000)
     targets = [Stack.target(number) for number in numbers]
