@@ -255,7 +255,8 @@ struct message_uints {
     OUTCOME(1, LIMITED, "429; paid; hold_us says how long to wait")                                          \
     OUTCOME(2, FAILED,                                                                                       \
             "an error of the provider (a 503 may have hold_us) or of the way to it, after the write; paid")  \
-    OUTCOME(3, UNSENT, "nothing was written (expired, aborted, no connection): the permit comes back")       \
+    OUTCOME(3, UNSENT,                                                                                       \
+            "nothing was written (none: expired or aborted; else no connection): the permit comes back")     \
     OUTCOME(                                                                                                 \
         4, CACHED,                                                                                           \
         "the cache had the answer meanwhile, or (with a reason) a stale one, and a call for it has just "    \

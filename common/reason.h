@@ -27,12 +27,36 @@
            "The request waited longer than its deadline")                                                    \
     REASON(UPSTREAM_TIMEOUT, "upstream_timeout", 504, true, "http_response_timeout",                         \
            "The provider did not answer in time")                                                            \
+    REASON(UPSTREAM_SILENT, "upstream_silent", 504, true, "connection_read_timeout",                         \
+           "The provider has been silent for too long")                                                      \
+    REASON(UPSTREAM_STALLED, "upstream_stalled", 504, true, "connection_read_timeout",                       \
+           "The provider's answer has come to a halt")                                                       \
     REASON(UPSTREAM_SLOW, "upstream_slow", 504, true, "http_response_timeout",                               \
            "The provider answers too slowly")                                                                \
+    REASON(UPSTREAM_DNS_ERROR, "upstream_dns_error", 502, true, "dns_error",                                 \
+           "The provider's name cannot be resolved")                                                         \
+    REASON(UPSTREAM_DNS_TIMEOUT, "upstream_dns_timeout", 504, true, "dns_timeout",                           \
+           "The provider's name was not resolved in time")                                                   \
     REASON(UPSTREAM_UNREACHABLE, "upstream_unreachable", 502, true, "connection_refused",                    \
            "The provider cannot be reached")                                                                 \
+    REASON(UPSTREAM_UNROUTABLE, "upstream_unroutable", 502, true, "destination_ip_unroutable",               \
+           "No way leads to the provider's address")                                                         \
+    REASON(UPSTREAM_CONNECT_TIMEOUT, "upstream_connect_timeout", 504, true, "connection_timeout",            \
+           "The connection to the provider was not made in time")                                            \
+    REASON(UPSTREAM_TLS_ERROR, "upstream_tls_error", 502, true, "tls_protocol_error",                        \
+           "The TLS handshake with the provider has failed")                                                 \
+    REASON(UPSTREAM_CERTIFICATE, "upstream_certificate", 502, true, "tls_certificate_error",                 \
+           "The provider's certificate is not to be trusted")                                                \
+    REASON(UPSTREAM_CLOSED, "upstream_closed", 502, true, "connection_terminated",                           \
+           "The provider closed the connection without an answer")                                           \
+    REASON(UPSTREAM_RACE, "upstream_race", 502, true, "connection_terminated",                               \
+           "The provider closed a kept connection in the moment of its use")                                 \
     REASON(UPSTREAM_BROKEN, "upstream_broken", 502, true, "http_response_incomplete",                        \
-           "The provider's answer is broken")                                                                \
+           "The provider's answer is not whole")                                                             \
+    REASON(UPSTREAM_MALFORMED, "upstream_malformed", 502, true, "http_protocol_error",                       \
+           "The provider's answer is not good HTTP")                                                         \
+    REASON(UPSTREAM_HEAD_TOO_LARGE, "upstream_head_too_large", 502, true,                                    \
+           "http_response_header_section_size", "The head of the provider's answer is too large")            \
     REASON(UPSTREAM_TOO_LARGE, "upstream_too_large", 502, true, "http_response_body_size",                   \
            "The provider's answer is too large")                                                             \
     REASON(UPSTREAM_ERROR, "upstream_error", 502, true, "http_response_incomplete",                          \

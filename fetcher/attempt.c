@@ -246,12 +246,13 @@ static void forget_answer(struct fetcher *fetcher, const struct grant *grant)
         cache_writer_remove(fetcher->cache, &grant->key);
 }
 
-/* While the cache has an answer that may stand in, others need not ask in vain so soon. */
+/* While the cache has an answer that may stand in, others need not ask in vain so soon. A connection that
+ * died as it was used again says nothing about the provider. */
 static void keep_failure(struct fetcher *fetcher, const struct grant *grant,
                          const struct upstream_verdict *verdict)
 {
-    bool failed = verdict->outcome == FETCH_FAILED ||
-                  (verdict->outcome == FETCH_UNSENT && verdict->reason == REASON_UPSTREAM_UNREACHABLE);
+    bool failed = (verdict->outcome == FETCH_FAILED && verdict->reason != REASON_UPSTREAM_RACE) ||
+                  (verdict->outcome == FETCH_UNSENT && verdict->reason != REASON_NONE);
     int rc;
 
     if (!failed || fetcher->backoff.first_us == 0)
@@ -269,19 +270,21 @@ static struct bus_body *keep_answer(struct fetcher *fetcher, struct grant *grant
                                     .took_us = result->ended_at_us - result->sent_at_us};
     struct answer answer = {
         .status = result->head->status, .fields = upstream_head_fields(result->head), .body = result->body};
-    int rc;
+    bool may = freshness_apply(&result->head->freshness, &fetcher->freshness, &came, &answer);
+    bool stored =
+        may && !grant->no_store &&
+        (answer.status != 200 || content_storable(fetcher->content, result->head->says_json, result->body));
 
-    if (grant->no_store) { /* nor may it change what the others have */
-        freshness_apply(&result->head->freshness, &fetcher->freshness, &came, &answer);
-        answer.fresh_wall_us = answer.stale_wall_us = 0;
-    } else if (freshness_apply(&result->head->freshness, &fetcher->freshness, &came, &answer)) {
-        rc = cache_writer_store(fetcher->cache, &grant->key, &answer, came.wall_us);
+    if (stored) {
+        int rc = cache_writer_store(fetcher->cache, &grant->key, &answer, came.wall_us);
+
         fetcher_tell_stored(fetcher, grant, rc, answer.fresh_wall_us - came.wall_us);
-        if (rc < 0) /* or the client would be told that it was stored */
-            answer.fresh_wall_us = answer.stale_wall_us = 0;
-    } else if (answer.status < 500) {
+        stored = rc == 0;
+    } else if (!may && !grant->no_store && answer.status < 500) {
         forget_answer(fetcher, grant);
     }
+    if (!stored) /* or the client would be told that it was */
+        answer.fresh_wall_us = answer.stale_wall_us = 0;
     return record_of(&answer);
 }
 

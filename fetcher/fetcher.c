@@ -401,7 +401,14 @@ static int open_parts(struct fetcher *fetcher, const struct config *config)
 {
     struct transfers_config transfers = {.user_agent = "sluice/" SLUICE_VERSION,
                                          .total_timeout_us = config->external_api_timeout_us,
-                                         .body_max_bytes = (size_t)config->response_max_bytes};
+                                         .connect_timeout_us = config->upstream_connect_us,
+                                         .first_byte_us = config->upstream_first_byte_us,
+                                         .low_speed_us = config->upstream_low_speed_us,
+                                         .low_speed_bytes = config->upstream_low_speed_bytes,
+                                         .body_max_bytes = (size_t)config->response_max_bytes,
+                                         .bodies_max_bytes = (size_t)config->responses_max_mb << 20,
+                                         .ca_file = config->upstream_ca_file,
+                                         .proxy = config->upstream_proxy};
 
     fetcher->codec = message_codec_new();
     fetcher->transfers = transfers_new(fetcher->base, &transfers);
@@ -454,6 +461,7 @@ static void open_lane(struct fetcher *fetcher, const struct config *config)
     freshness_read_statuses(text_of(config->cache_negative_statuses), &fetcher->freshness.negative, &bad);
     fetcher->backoff = (struct failure_policy){.first_us = config->stale_backoff_us,
                                                .most_us = config->stale_backoff_max_us};
+    content_rule_find(config->cache_content, &fetcher->content); /* one of its choices */
 }
 
 /* The state's directory is only made here: without it the breaker starts closed. */
@@ -466,26 +474,49 @@ static void open_state(struct fetcher *fetcher)
     recall_breaker(fetcher, &fetcher->lane);
 }
 
+/* Whether the file can be read and holds what begins like a certificate. */
+static bool has_certificate(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char line[128];
+    bool found = false;
+
+    if (!file)
+        return false;
+    while (!found && fgets(line, sizeof(line), file))
+        found = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----");
+    fclose(file);
+    return found;
+}
+
 int fetcher_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
     struct freshness_statuses statuses;
     struct text bad;
 
-    if (upstream_url_check(config->upstream_url) < 0) {
+    if (upstream_url_check(config->upstream_url) < 0)
         snprintf(error, CONFIG_ERROR_BYTES,
                  "UPSTREAM_URL: '%.200s' is not an http or https URL without user and fragment",
                  config->upstream_url);
-        return -EINVAL;
-    }
-    if (freshness_read_statuses(text_of(config->cache_negative_statuses), &statuses, &bad) < 0) {
+    else if (config->upstream_proxy[0] && upstream_proxy_check(config->upstream_proxy) < 0)
+        snprintf(error, CONFIG_ERROR_BYTES, "UPSTREAM_PROXY: '%.200s' is not of the form http://host:port",
+                 config->upstream_proxy);
+    else if (config->upstream_ca_file[0] && !has_certificate(config->upstream_ca_file))
+        snprintf(error, CONFIG_ERROR_BYTES,
+                 "UPSTREAM_CA_FILE: '%.200s' holds no certificate that can be read",
+                 config->upstream_ca_file);
+    else if (config->response_max_bytes > config->responses_max_mb << 20)
+        snprintf(error, CONFIG_ERROR_BYTES, "RESPONSES_MAX_MB: '%d' MiB are less than RESPONSE_MAX_BYTES",
+                 (int)config->responses_max_mb);
+    else if (freshness_read_statuses(text_of(config->cache_negative_statuses), &statuses, &bad) < 0)
         snprintf(
             error, CONFIG_ERROR_BYTES,
             "CACHE_NEGATIVE_STATUSES: '%.*s' is no status from 300 to 499 that may be stored (304, 429 and "
             "errors of the provider never are)",
             TEXT_ARGS(bad));
-        return -EINVAL;
-    }
-    return 0;
+    else
+        return 0;
+    return -EINVAL;
 }
 
 struct fetcher *fetcher_new(struct loop *loop, const struct config *config)

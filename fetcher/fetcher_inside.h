@@ -8,6 +8,7 @@
 #include "common/outbox.h"
 #include "fetcher/breaker_state.h"
 #include "fetcher/cache_writer.h"
+#include "fetcher/content.h"
 #include "fetcher/grant.h"
 
 /* A provider. */
@@ -33,6 +34,7 @@ struct fetcher {
     struct cache_writer *cache;
     struct freshness_policy freshness;
     struct failure_policy backoff;
+    enum content_rule content;
     struct transfers *transfers;
     struct upstream_lane lane;
     struct grant *grants;

@@ -6,16 +6,18 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "fetcher/transfer_end.h"
+#include "fetcher/wire.h"
 
 struct transfers {
     struct event_base *base;
     CURLM *multi;
-    struct event *timer;           /* libcurl's one timeout */
-    struct event *settle;          /* tells of ends that came while a transfer was being started */
-    struct transfer *first_unsaid; /* written, but sent() has not been called yet */
-    char *user_agent;
-    long total_timeout_ms, connect_timeout_ms;
-    size_t body_max_bytes;
+    struct event *timer;            /* libcurl's one timeout */
+    struct event *settle;           /* tells of ends that came while a transfer was being started */
+    struct transfer *first_unsaid;  /* written, but sent() has not been called yet */
+    struct transfers_config config; /* its texts are ours */
+    size_t bodies_bytes;            /* room taken by all bodies */
+    struct wires wires;
 };
 
 struct transfer {
@@ -25,16 +27,18 @@ struct transfer {
     void *arg;
     CURL *easy;
     struct curl_slist *fields;
+    struct event *watch; /* for silence before the first byte, and then for too few bytes */
     struct upstream_head head;
     size_t head_bytes;
     char *body;
     size_t body_bytes, body_room;
+    size_t watched_bytes; /* that have come since the watch was set */
     int64_t sent_at_us, first_at_us;
     bool started;
-    bool refused;   /* may_send() said no */
-    bool resend;    /* libcurl was about to write it again */
-    bool too_large; /* head or body */
-    bool no_memory;
+    bool asks_head;         /* HEAD */
+    bool plain;             /* http, without TLS */
+    enum upstream_end stop; /* why we have stopped it; UPSTREAM_WHOLE: we have not */
+    const char *why;        /* the same for a log */
     char detail[CURL_ERROR_SIZE];
 };
 
@@ -49,19 +53,46 @@ static void tell_sent(struct transfers *transfers)
     }
 }
 
+/* Notes why the transfer has to end, for a callback of libcurl's that then ends it. The first reason counts.
+ */
+static void stop(struct transfer *transfer, enum upstream_end end, const char *why)
+{
+    if (transfer->stop != UPSTREAM_WHOLE)
+        return;
+    transfer->stop = end;
+    transfer->why = why;
+}
+
+static enum upstream_end end_unsent(const struct transfer *transfer, CURLcode code)
+{
+    curl_off_t resolved_us = 0;
+    long error = 0;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
+    curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
+    return transfer_end_unsent(code, resolved_us > 0, (int)error);
+}
+
 static enum upstream_end end_of(const struct transfer *transfer, CURLcode code)
 {
-    if (transfer->refused)
-        return UPSTREAM_NOT_SENT;
-    if (transfer->resend)
-        return UPSTREAM_RESEND;
-    if (code == CURLE_OK) /* libcurl is content with a head that the end of the connection cuts */
-        return transfer->head.complete ? UPSTREAM_WHOLE : UPSTREAM_BROKEN;
+    if (transfer->stop != UPSTREAM_WHOLE)
+        return transfer->stop;
     if (transfer->sent_at_us == 0)
-        return UPSTREAM_UNREACHABLE;
-    if (transfer->too_large || transfer->no_memory)
-        return UPSTREAM_TOO_LARGE;
-    return code == CURLE_OPERATION_TIMEDOUT ? UPSTREAM_TIMED_OUT : UPSTREAM_BROKEN;
+        return end_unsent(transfer, code);
+    return transfer_end_sent(code,
+                             transfer->head.complete     ? PART_HEAD
+                             : transfer->first_at_us > 0 ? PART_LINE
+                                                         : PART_NOTHING,
+                             transfer->detail);
+}
+
+static const char *detail_of(const struct transfer *transfer, enum upstream_end end, CURLcode code)
+{
+    if (transfer->why)
+        return transfer->why;
+    if (code != CURLE_OK)
+        return transfer->detail[0] ? transfer->detail : curl_easy_strerror(code);
+    return end == UPSTREAM_WHOLE ? "" : "the answer's head is not whole";
 }
 
 static void tell_ended(struct transfer *transfer, CURLcode code)
@@ -71,19 +102,14 @@ static void tell_ended(struct transfer *transfer, CURLcode code)
                                      .body = {.at = transfer->body, .bytes = transfer->body_bytes},
                                      .sent_at_us = transfer->sent_at_us,
                                      .first_at_us = transfer->first_at_us,
-                                     .ended_at_us = clock_now_us(),
-                                     .detail = ""};
+                                     .ended_at_us = clock_now_us()};
     long connects = 0;
 
     curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects);
     result.connects = (unsigned)connects;
-    if (result.end == UPSTREAM_RESEND)
-        result.detail = "the kept connection was dead; a second write was prevented";
-    else if (code != CURLE_OK)
-        result.detail = transfer->detail[0] ? transfer->detail : curl_easy_strerror(code);
-    else if (result.end == UPSTREAM_BROKEN)
-        result.detail = "the answer's head is not whole";
+    result.detail = detail_of(transfer, result.end, code);
     curl_multi_remove_handle(transfer->transfers->multi, transfer->easy);
+    event_del(transfer->watch);
     transfer->started = false;
     transfer->handlers->ended(transfer->arg, &result);
 }
@@ -168,13 +194,60 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
             event = NULL;
         }
     }
+    wires_rest(&transfers->wires, fd, what == CURL_POLL_REMOVE);
     curl_multi_assign(transfers->multi, fd, event);
     return event || what == CURL_POLL_REMOVE ? 0 : -1;
 }
 
+static void set_watch(struct transfer *transfer, int64_t span_us)
+{
+    struct timeval span = {.tv_sec = span_us / US_PER_SECOND, .tv_usec = span_us % US_PER_SECOND};
+
+    transfer->watched_bytes = 0;
+    event_add(transfer->watch, &span);
+}
+
+/* libcurl has a limit for low speed, too, but counts the time until the first byte in. */
+static void on_watch(evutil_socket_t fd, short what, void *arg)
+{
+    struct transfer *transfer = arg;
+    const struct transfers_config *config = &transfer->transfers->config;
+    int64_t wanted_bytes = config->low_speed_bytes * config->low_speed_us / US_PER_SECOND;
+
+    (void)fd;
+    (void)what;
+    if (transfer->first_at_us != 0 && (int64_t)transfer->watched_bytes >= wanted_bytes) {
+        set_watch(transfer, config->low_speed_us);
+        return;
+    }
+    if (transfer->first_at_us == 0)
+        stop(transfer, UPSTREAM_SILENT, "no first byte within UPSTREAM_FIRST_BYTE_TIMEOUT");
+    else
+        stop(transfer, UPSTREAM_STALLED, "slower than UPSTREAM_LOW_SPEED_BYTES a second");
+    tell_ended(transfer, CURLE_OPERATION_TIMEDOUT);
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct transfers *transfers = arg;
+
+    (void)purpose;
+    return wires_open(&transfers->wires, address->family, address->socktype, address->protocol);
+}
+
+/* CURLOPT_CLOSESOCKETFUNCTION */
+static int close_socket(void *arg, curl_socket_t fd)
+{
+    struct transfers *transfers = arg;
+
+    return wires_close(&transfers->wires, fd);
+}
+
 /* CURLOPT_PREREQFUNCTION: the connection is up, and the next thing is the write. A second call for one
  * transfer is libcurl's silent resend: whether the provider has processed the first is unknown, so it must
- * not happen. */
+ * not happen. What lies there before anything was asked would be taken for the answer, and must not be. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static int on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
 {
@@ -184,19 +257,34 @@ static int on_connected(void *arg, char *peer, char *local, int peer_port, int l
     (void)peer;
     (void)local;
     (void)peer_port;
-    (void)local_port;
-    if (transfer->sent_at_us != 0) {
-        transfer->resend = true;
+    if (transfer->sent_at_us != 0)
+        stop(transfer, UPSTREAM_RESEND, "the kept connection was dead; a second write was prevented");
+    else if (!transfer->handlers->may_send(transfer->arg, now_us))
+        stop(transfer, UPSTREAM_NOT_SENT, "it may not be sent any more");
+    else if (transfer->plain && wires_have_spoken(&transfer->transfers->wires, local_port))
+        stop(transfer, UPSTREAM_UNASKED, "the provider spoke before it was asked");
+    if (transfer->stop != UPSTREAM_WHOLE)
         return CURL_PREREQFUNC_ABORT;
-    }
-    if (!transfer->handlers->may_send(transfer->arg, now_us)) {
-        transfer->refused = true;
-        return CURL_PREREQFUNC_ABORT;
-    }
+    if (transfer->transfers->config.first_byte_us > 0)
+        set_watch(transfer, transfer->transfers->config.first_byte_us);
     transfer->sent_at_us = now_us;
     transfer->next_unsaid = transfer->transfers->first_unsaid;
     transfer->transfers->first_unsaid = transfer;
     return CURL_PREREQFUNC_OK;
+}
+
+static void read_head(struct transfer *transfer, struct text line)
+{
+    const struct upstream_head *head = &transfer->head;
+    int64_t most_bytes = (int64_t)transfer->transfers->config.body_max_bytes;
+
+    upstream_head_line(&transfer->head, line);
+    if (head->wrong)
+        stop(transfer, UPSTREAM_MALFORMED, head->wrong);
+    else if (head->interims > UPSTREAM_INTERIMS_MAX)
+        stop(transfer, UPSTREAM_HEAD_TOO_LARGE, "too many interim answers come before it");
+    else if (head->complete && !transfer->asks_head && upstream_head_body_bytes(head) > most_bytes)
+        stop(transfer, UPSTREAM_TOO_LARGE, "its body is longer than RESPONSE_MAX_BYTES");
 }
 
 /* The first line's arrival stands for the first byte's: some 20-45 us late, or more when a line comes in
@@ -207,29 +295,40 @@ static size_t on_head(char *line, size_t size, size_t count, void *arg)
     struct transfer *transfer = arg;
     size_t bytes = size * count;
 
-    if (transfer->first_at_us == 0)
+    if (transfer->first_at_us == 0) {
         transfer->first_at_us = clock_now_us();
-    transfer->head_bytes += bytes;
-    if (transfer->head_bytes > TRANSFER_HEAD_BYTES) {
-        transfer->too_large = true;
-        return 0;
+        event_del(transfer->watch);
+        if (transfer->transfers->config.low_speed_us > 0)
+            set_watch(transfer, transfer->transfers->config.low_speed_us);
     }
-    upstream_head_line(&transfer->head, (struct text){line, bytes});
-    return bytes;
+    transfer->head_bytes += bytes;
+    transfer->watched_bytes += bytes;
+    if (transfer->head_bytes > TRANSFER_HEAD_BYTES)
+        stop(transfer, UPSTREAM_HEAD_TOO_LARGE, "its head, or what follows its body, is too long");
+    else
+        read_head(transfer, (struct text){line, bytes});
+    return transfer->stop == UPSTREAM_WHOLE ? bytes : 0;
 }
 
+/* Doubles the room until it is enough, within what one body may take and what all may. */
 static bool make_room(struct transfer *transfer, size_t wanted)
 {
+    struct transfers *transfers = transfer->transfers;
     size_t room = transfer->body_room ? transfer->body_room : 4096;
     char *body;
 
     while (room < wanted)
         room *= 2;
+    if (room > transfers->config.body_max_bytes)
+        room = transfers->config.body_max_bytes;
     if (room == transfer->body_room)
         return true;
+    if (room - transfer->body_room > transfers->config.bodies_max_bytes - transfers->bodies_bytes)
+        return false;
     body = realloc(transfer->body, room);
     if (!body)
         return false;
+    transfers->bodies_bytes += room - transfer->body_room;
     transfer->body = body;
     transfer->body_room = room;
     return true;
@@ -240,14 +339,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
     struct transfer *transfer = arg;
     size_t bytes = size * count;
 
-    if (bytes > transfer->transfers->body_max_bytes - transfer->body_bytes) {
-        transfer->too_large = true;
+    transfer->watched_bytes += bytes;
+    if (bytes > transfer->transfers->config.body_max_bytes - transfer->body_bytes)
+        stop(transfer, UPSTREAM_TOO_LARGE, "its body is longer than RESPONSE_MAX_BYTES");
+    else if (!make_room(transfer, transfer->body_bytes + bytes))
+        stop(transfer, UPSTREAM_TOO_LARGE,
+             "there is no room for it beside the other bodies (RESPONSES_MAX_MB)");
+    if (transfer->stop != UPSTREAM_WHOLE)
         return bytes == 0 ? 1 : 0; /* anything but bytes ends the transfer */
-    }
-    if (!make_room(transfer, transfer->body_bytes + bytes)) {
-        transfer->no_memory = true;
-        return bytes == 0 ? 1 : 0;
-    }
     memcpy(transfer->body + transfer->body_bytes, data, bytes);
     transfer->body_bytes += bytes;
     return bytes;
@@ -258,11 +357,19 @@ static long ceil_ms(int64_t us)
     return (long)((us + US_PER_MS - 1) / US_PER_MS);
 }
 
+/* An empty text stands for none. */
+static bool copy_text(const char **text)
+{
+    const char *theirs = *text;
+
+    *text = theirs && theirs[0] ? strdup(theirs) : NULL;
+    return *text || !theirs || !theirs[0];
+}
+
 struct transfers *transfers_new(struct event_base *base, const struct transfers_config *config)
 {
     struct transfers *transfers = calloc(1, sizeof(*transfers));
-    int64_t connect_us =
-        config->total_timeout_us < TRANSFER_CONNECT_US ? config->total_timeout_us : TRANSFER_CONNECT_US;
+    bool copied;
 
     if (!transfers)
         return NULL;
@@ -271,14 +378,14 @@ struct transfers *transfers_new(struct event_base *base, const struct transfers_
         return NULL;
     }
     transfers->base = base;
-    transfers->total_timeout_ms = ceil_ms(config->total_timeout_us);
-    transfers->connect_timeout_ms = ceil_ms(connect_us);
-    transfers->body_max_bytes = config->body_max_bytes;
-    transfers->user_agent = strdup(config->user_agent);
+    transfers->config = *config;
+    copied = copy_text(&transfers->config.user_agent);
+    copied = copy_text(&transfers->config.ca_file) && copied;
+    copied = copy_text(&transfers->config.proxy) && copied;
     transfers->timer = evtimer_new(base, on_timer, transfers);
     transfers->settle = evtimer_new(base, on_settle, transfers);
     transfers->multi = curl_multi_init();
-    if (!transfers->user_agent || !transfers->timer || !transfers->settle || !transfers->multi) {
+    if (!copied || !transfers->timer || !transfers->settle || !transfers->multi) {
         transfers_free(transfers);
         return NULL;
     }
@@ -297,11 +404,14 @@ void transfers_free(struct transfers *transfers)
         return;
     if (transfers->multi)
         curl_multi_cleanup(transfers->multi); /* takes its sockets and timer down through our callbacks */
+    wires_forget(&transfers->wires);
     if (transfers->timer)
         event_free(transfers->timer);
     if (transfers->settle)
         event_free(transfers->settle);
-    free(transfers->user_agent);
+    free((char *)transfers->config.user_agent);
+    free((char *)transfers->config.ca_file);
+    free((char *)transfers->config.proxy);
     free(transfers);
     curl_global_cleanup();
 }
@@ -332,6 +442,7 @@ static bool add_fields(struct transfer *transfer, const struct transfer_request 
         return false;
     transfer->fields = longer;
     return add_field(transfer, "Accept", text_of("application/json")) &&
+           add_field(transfer, "Accept-Encoding", text_of("identity")) &&
            add_field(transfer, "client-id", request->client_id) &&
            add_field(transfer, "X-Request-Id", request->request_id) &&
            add_field(transfer, "traceparent", request->traceparent);
@@ -340,7 +451,9 @@ static bool add_fields(struct transfer *transfer, const struct transfer_request 
 /* The options that say how; only those that copy their value can run out of memory. */
 static bool set_options(struct transfer *transfer, const struct transfer_request *request)
 {
-    const struct transfers *transfers = transfer->transfers;
+    const struct transfers_config *config = &transfer->transfers->config;
+    int64_t total_us = config->total_timeout_us;
+    int64_t connect_us = config->connect_timeout_us < total_us ? config->connect_timeout_us : total_us;
     CURL *easy = transfer->easy;
 
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
@@ -352,8 +465,16 @@ static bool set_options(struct transfer *transfer, const struct transfer_request
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, transfers->total_timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, transfers->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ceil_ms(total_us));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ceil_ms(connect_us));
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer->transfers);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->transfers);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
@@ -364,9 +485,11 @@ static bool set_options(struct transfer *transfer, const struct transfer_request
     if (request->head)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy ? config->proxy : "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK &&
+           (!config->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK) &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_USERAGENT, transfers->user_agent) == CURLE_OK;
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, config->user_agent) == CURLE_OK;
 }
 
 struct transfer *transfer_new(struct transfers *transfers, const struct transfer_request *request,
@@ -379,9 +502,13 @@ struct transfer *transfer_new(struct transfers *transfers, const struct transfer
     transfer->transfers = transfers;
     transfer->handlers = handlers;
     transfer->arg = arg;
+    transfer->asks_head = request->head;
+    transfer->plain = strncmp(request->url, "http://", 7) == 0;
     upstream_head_init(&transfer->head);
+    transfer->watch = evtimer_new(transfers->base, on_watch, transfer);
     transfer->easy = curl_easy_init();
-    if (!transfer->easy || !add_fields(transfer, request) || !set_options(transfer, request)) {
+    if (!transfer->watch || !transfer->easy || !add_fields(transfer, request) ||
+        !set_options(transfer, request)) {
         transfer_free(transfer);
         return NULL;
     }
@@ -390,7 +517,7 @@ struct transfer *transfer_new(struct transfers *transfers, const struct transfer
 
 void transfer_limit(struct transfer *transfer, int64_t total_us)
 {
-    if (ceil_ms(total_us) < transfer->transfers->total_timeout_ms)
+    if (total_us < transfer->transfers->config.total_timeout_us)
         curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, ceil_ms(total_us));
 }
 
@@ -400,6 +527,7 @@ int transfer_start(struct transfer *transfer)
     struct transfers *transfers = transfer->transfers;
     int running;
 
+    wires_cut_spoilt(&transfers->wires);
     if (curl_multi_add_handle(transfers->multi, transfer->easy) != CURLM_OK)
         return -ENOMEM;
     transfer->started = true;
@@ -433,7 +561,10 @@ void transfer_free(struct transfer *transfer)
         curl_multi_remove_handle(transfer->transfers->multi, transfer->easy);
     if (transfer->easy)
         curl_easy_cleanup(transfer->easy);
+    if (transfer->watch)
+        event_free(transfer->watch);
     curl_slist_free_all(transfer->fields);
+    transfer->transfers->bodies_bytes -= transfer->body_room;
     free(transfer->body);
     free(transfer);
 }

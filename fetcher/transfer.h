@@ -1,11 +1,13 @@
-/* transfer.h - one request to the provider over libcurl's multi interface in the libevent loop. The only file
- * that knows libcurl.
+/* transfer.h - one request to the provider over libcurl's multi interface in the libevent loop. Only this
+ * file and transfer_end.c know libcurl.
  *
- * HTTP/1.1, http and https only; kept connections are used again; redirects are not followed; the
- * environment's proxies are ignored; nothing is decoded. A transfer is prepared first and started later, so
- * that its set-up costs nothing at the moment of sending. A request is written at most once: libcurl would
- * silently send it again when a kept connection turns out to be dead, which is prevented and has its own end
- * (UPSTREAM_RESEND). */
+ * HTTP/1.1, http and https only (TLS 1.2 at least, always verified); kept connections are used again;
+ * redirects are not followed; the environment's proxies are ignored. No content coding is offered
+ * (Accept-Encoding: identity) and none is decoded: what comes encoded all the same is passed on as it is, so
+ * that a small body stays one. Everything that a provider may send has a bound in bytes, and each phase one
+ * in time. A transfer is prepared first and started later, so that its set-up costs nothing at the moment of
+ * sending. A request is written at most once: libcurl would silently send it again when a kept connection
+ * turns out to be dead, which is prevented and has its own end (UPSTREAM_RESEND). */
 #ifndef SLUICE_TRANSFER_H
 #define SLUICE_TRANSFER_H
 
@@ -14,18 +16,25 @@
 
 #include "fetcher/upstream.h"
 
-#define TRANSFER_CONNECT_US                                                                                  \
-    5000000LL                      /* for name, connection and TLS together, or the total if that is less */
-#define TRANSFER_HEAD_BYTES  65536 /* of all heads of one answer, interim ones included */
+#define TRANSFER_HEAD_BYTES  65536 /* of all heads and trailer fields of one answer */
 #define TRANSFER_CONNECTIONS 16    /* kept open at most */
 
 struct transfers; /* all that go through one pool of connections */
 struct transfer;
 
+/* Times are rounded up to milliseconds; a time that is no limit is 0. Texts are borrowed till return, and
+ * NULL or empty where there is none. */
 struct transfers_config {
-    const char *user_agent;   /* borrowed till return */
-    int64_t total_timeout_us; /* of one transfer, from its start; rounded up to milliseconds */
-    size_t body_max_bytes;
+    const char *user_agent;
+    int64_t total_timeout_us;   /* of one transfer, from its start */
+    int64_t connect_timeout_us; /* for name, connection and TLS together */
+    int64_t first_byte_us;      /* from the write to the answer's first line; 0: no limit of its own */
+    int64_t low_speed_us;       /* from then on, in each such span ...; 0: no limit */
+    int64_t low_speed_bytes;    /* ... so many bytes a second, or the transfer is given up */
+    size_t body_max_bytes;      /* of one body */
+    size_t bodies_max_bytes;    /* of all that are being received: room that is taken for them */
+    const char *ca_file;        /* PEM: who may vouch for the provider; none: the system's */
+    const char *proxy;          /* URL of an HTTP proxy */
 };
 
 struct transfer_request {

@@ -8,6 +8,11 @@
 #include "common/clock.h"
 #include "common/http_syntax.h"
 
+/* RFC 9110, 7.6.3: what the answer came by, and through whom. */
+#define OWN_VIA_1_0   "1.0 sluice"
+#define OWN_VIA_1_1   "1.1 sluice"
+#define OWN_VIA_BYTES (sizeof("Via: " OWN_VIA_1_1 "\r\n") - 1)
+
 static bool is_visible(char character)
 {
     return character > ' ' && character < 0x7f;
@@ -31,6 +36,18 @@ int upstream_url_check(const char *base)
         strchr(base, '#'))
         return -EINVAL;
     return http_authority_valid((struct text){base + scheme, host}) ? 0 : -EINVAL;
+}
+
+int upstream_proxy_check(const char *proxy)
+{
+    struct text authority;
+
+    if (strncmp(proxy, "http://", 7) != 0)
+        return -EINVAL;
+    authority = text_of(proxy + 7);
+    if (authority.bytes > 0 && authority.at[authority.bytes - 1] == '/')
+        authority.bytes--;
+    return http_authority_valid(authority) ? 0 : -EINVAL;
 }
 
 int upstream_url_make(const char *base, struct text query, char url[UPSTREAM_URL_BYTES])
@@ -189,18 +206,57 @@ static void read_vary(struct upstream_head *head, struct text value)
     freshness_read_vary(&head->freshness, value);
 }
 
+static void read_content_type(struct upstream_head *head, struct text value)
+{
+    static const char suffix[] = "+json";
+    const char *parameters = value.bytes > 0 ? memchr(value.at, ';', value.bytes) : NULL;
+    size_t end = sizeof(suffix) - 1;
+
+    if (parameters)
+        value = http_trim((struct text){value.at, (size_t)(parameters - value.at)});
+    head->says_json =
+        text_equal_nocase(value, "application/json") ||
+        (value.bytes > end && text_equal_nocase((struct text){value.at + value.bytes - end, end}, suffix));
+}
+
+/* Said twice or as a list it must say the same (RFC 9112, 6.3). libcurl would take the first number and the
+ * last field. */
+static void read_length(struct upstream_head *head, struct text value)
+{
+    struct text element;
+
+    while (http_list_next(&value, &element)) {
+        uint64_t length;
+
+        if (http_decimal(element, &length) < 0 || (head->length >= 0 && (uint64_t)head->length != length))
+            head->wrong = "its Content-Length is garbage, or not always the same";
+        else
+            head->length = (int64_t)length;
+    }
+}
+
+/* No other coding has been offered (TE), so none may come. */
+static void read_coding(struct upstream_head *head, struct text value)
+{
+    if (head->chunked || !text_equal_nocase(value, "chunked"))
+        head->wrong = "its Transfer-Encoding is not 'chunked'";
+    head->chunked = true;
+}
+
+static void read_connection(struct upstream_head *head, struct text value);
+
 /* The fields we know. All others stay here: the list is one of what may pass, so that no hop-by-hop field,
  * cookie or rate limit (ours to keep, not the client's) ever does. Content-Encoding passes because a body
  * that comes encoded, unasked, is passed on as it is. Retry-After passes only with an error of the provider's
- * own. */
-enum field_passage { STAYS, PASSES, PASSES_WITH_5XX };
+ * own, and when it is one. Of what frames the message (FRAMES) nothing may be doubtful. */
+enum field_passage { STAYS, FRAMES, PASSES, RETRY_AFTER };
 
 static const struct known_field {
     const char *name;
     enum field_passage passage;
     void (*read)(struct upstream_head *head, struct text value);
 } known_fields[] = {
-    {"Content-Type", PASSES, NULL},
+    {"Content-Type", PASSES, read_content_type},
     {"Content-Encoding", PASSES, NULL},
     {"Content-Language", PASSES, NULL},
     {"Cache-Control", PASSES, read_cache_control},
@@ -211,7 +267,11 @@ static const struct known_field {
     {"Location", PASSES, NULL},
     {"WWW-Authenticate", PASSES, NULL},
     {"Allow", PASSES, NULL},
-    {"Retry-After", PASSES_WITH_5XX, read_retry_after},
+    {"Via", PASSES, NULL},
+    {"Retry-After", RETRY_AFTER, read_retry_after},
+    {"Content-Length", FRAMES, read_length},
+    {"Transfer-Encoding", FRAMES, read_coding},
+    {"Connection", FRAMES, read_connection},
     {"Date", STAYS, read_own_date},
     {"Age", STAYS, read_age},
     {"X-RateLimit-Reset-In", STAYS, read_reset_in},
@@ -220,6 +280,8 @@ static const struct known_field {
     {"RateLimit-Reset", STAYS, read_ratelimit_reset},
     {"RateLimit-Remaining", STAYS, keep_remaining},
 };
+
+_Static_assert(sizeof(known_fields) / sizeof(known_fields[0]) <= 32, "each has a bit in hop_by_hop");
 
 static const struct known_field *known_field_find(struct text name)
 {
@@ -230,11 +292,31 @@ static const struct known_field *known_field_find(struct text name)
     return NULL;
 }
 
+/* A field that Connection names was meant for us alone (RFC 9110, 7.6.1). It may stand before or behind. */
+static void read_connection(struct upstream_head *head, struct text value)
+{
+    struct text element;
+
+    while (http_list_next(&value, &element)) {
+        const struct known_field *named = known_field_find(element);
+
+        if (named)
+            head->hop_by_hop |= 1U << (named - known_fields);
+    }
+}
+
 void upstream_head_init(struct upstream_head *head)
 {
     head->status = 0;
+    head->minor_version = 0;
+    head->interims = 0;
     head->complete = false;
-    head->malformed = false;
+    head->begun = false;
+    head->wrong = NULL;
+    head->chunked = false;
+    head->says_json = false;
+    head->length = -1;
+    head->hop_by_hop = 0;
     head->asks_to_wait = false;
     head->reset_in_us = -1;
     head->retry_after_us = -1;
@@ -246,68 +328,145 @@ void upstream_head_init(struct upstream_head *head)
     head->fields_bytes = 0;
 }
 
-/* A field that does not fit any more is left out, whole. */
-static void pass_field(struct upstream_head *head, const char *name, struct text value)
+static void put_field(struct upstream_head *head, const char *name, struct text value)
 {
-    size_t name_bytes = strlen(name), bytes = name_bytes + 2 + value.bytes + 2;
+    size_t name_bytes = strlen(name);
     char *at = head->fields + head->fields_bytes;
 
-    if (head->fields_bytes + bytes > sizeof(head->fields))
-        return;
     memcpy(at, name, name_bytes);
     memcpy(at + name_bytes, ": ", 2);
     if (value.bytes > 0)
         memcpy(at + name_bytes + 2, value.at, value.bytes);
-    memcpy(at + bytes - 2, "\r\n", 2);
-    head->fields_bytes += bytes;
+    memcpy(at + name_bytes + 2 + value.bytes, "\r\n", 2);
+    head->fields_bytes += name_bytes + 2 + value.bytes + 2;
+}
+
+/* A field that does not fit any more is left out, whole; our own has its room kept. */
+static void pass_field(struct upstream_head *head, const char *name, struct text value)
+{
+    if (head->fields_bytes + strlen(name) + 2 + value.bytes + 2 <= sizeof(head->fields) - OWN_VIA_BYTES)
+        put_field(head, name, value);
+}
+
+/* Whole seconds, not absurdly many, or a date: what RFC 9110, 10.2.3 knows. The rest is only for us to make
+ * sense of. */
+static bool is_retry_after(struct text value)
+{
+    return (value.bytes > 0 && value.bytes <= 9 && http_all(value, HTTP_IN_DIGIT)) || read_date(value) >= 0;
+}
+
+static bool may_pass(const struct upstream_head *head, const struct known_field *field, struct text value)
+{
+    return field->passage == PASSES ||
+           (field->passage == RETRY_AFTER && head->status >= 500 && is_retry_after(value));
 }
 
 static void read_field(struct upstream_head *head, struct text line)
 {
     const char *colon = memchr(line.at, ':', line.bytes);
     const struct known_field *known;
-    struct text value;
+    struct text name, value;
 
-    if (!colon)
+    name = (struct text){line.at, colon ? (size_t)(colon - line.at) : 0};
+    if (name.bytes == 0 || !http_all(name, HTTP_IN_TOKEN)) {
+        head->wrong = "a line of its head is no field";
         return;
-    known = known_field_find((struct text){line.at, (size_t)(colon - line.at)});
-    value = http_trim((struct text){colon + 1, line.bytes - (size_t)(colon + 1 - line.at)});
-    if (!known || !http_all(value, HTTP_IN_VALUE))
+    }
+    known = known_field_find(name);
+    value = http_trim((struct text){colon + 1, line.bytes - name.bytes - 1});
+    if (!http_all(value, HTTP_IN_VALUE)) {
+        if ((known && known->passage == FRAMES) || memchr(value.at, '\0', value.bytes) ||
+            memchr(value.at, '\r', value.bytes))
+            head->wrong = "a field's value has a character that none may have";
+        return;
+    }
+    if (!known)
         return;
     if (known->read)
         known->read(head, value);
-    if (known->passage == PASSES || (known->passage == PASSES_WITH_5XX && head->status >= 500))
+    if (may_pass(head, known, value))
         pass_field(head, known->name, value);
 }
 
-/* "HTTP/1.1 200 OK" */
-static unsigned read_status(struct text line)
+/* "HTTP/1.1 200 OK", of whatever minor version. */
+static void read_status_line(struct upstream_head *head, struct text line)
 {
-    const char *space = memchr(line.at, ' ', line.bytes);
-    size_t left = space ? line.bytes - (size_t)(space - line.at) : 0;
-    uint64_t status;
+    unsigned interims = head->interims;
+    uint64_t status = 0;
 
-    if (left < 4 || (left > 4 && space[4] != ' ') || http_decimal((struct text){space + 1, 3}, &status) < 0)
-        return 0;
-    return (unsigned)status;
+    upstream_head_init(head);
+    head->interims = interims;
+    if (line.bytes < 12 || memcmp(line.at, "HTTP/1.", 7) != 0 || !http_is(line.at[7], HTTP_IN_DIGIT) ||
+        line.at[8] != ' ' || http_decimal((struct text){line.at + 9, 3}, &status) < 0 ||
+        (line.bytes > 12 && line.at[12] != ' ') || status < 100 || status > 599) {
+        head->wrong = "it does not begin with a status line of HTTP/1";
+        return;
+    }
+    head->begun = true;
+    head->status = (unsigned)status;
+    head->minor_version = (unsigned)(line.at[7] - '0');
+}
+
+/* Takes those out that were meant for us alone. */
+static void drop_hop_by_hop(struct upstream_head *head)
+{
+    size_t kept = 0;
+
+    for (size_t at = 0, bytes; at < head->fields_bytes; at += bytes) {
+        const char *line = head->fields + at, *colon = memchr(line, ':', head->fields_bytes - at);
+        const struct known_field *field = known_field_find((struct text){line, (size_t)(colon - line)});
+
+        bytes = (size_t)((const char *)memchr(line, '\n', head->fields_bytes - at) + 1 - line);
+        if (head->hop_by_hop & 1U << (field - known_fields))
+            continue;
+        memmove(head->fields + kept, line, bytes);
+        kept += bytes;
+    }
+    head->fields_bytes = kept;
+}
+
+/* The empty line. An answer of HTTP/1.0 has no chunks, and what has both chunks and a length may mean one
+ * thing to us and another to whoever framed it (RFC 9112, 6.1 and 6.3). */
+static void end_head(struct upstream_head *head)
+{
+    if (head->chunked && (head->length >= 0 || head->minor_version == 0 || head->status < 200))
+        head->wrong = "it has chunks where it must not";
+    else if (head->status == 101)
+        head->wrong = "it changes the protocol, unasked";
+    if (head->wrong)
+        return;
+    head->begun = false;
+    if (head->status < 200) {
+        head->interims++;
+        return;
+    }
+    head->complete = true;
+    if (head->hop_by_hop)
+        drop_hop_by_hop(head);
+    put_field(head, "Via", text_of(head->minor_version == 0 ? OWN_VIA_1_0 : OWN_VIA_1_1));
 }
 
 void upstream_head_line(struct upstream_head *head, struct text line)
 {
-    if (head->complete)
+    if (head->complete || head->wrong)
         return;
-    while (line.bytes > 0 && (line.at[line.bytes - 1] == '\n' || line.at[line.bytes - 1] == '\r'))
+    if (line.bytes > 0 && line.at[line.bytes - 1] == '\n')
         line.bytes--;
-    if (line.bytes == 0) {
-        head->complete = head->status >= 200;
-    } else if (line.bytes >= 5 && memcmp(line.at, "HTTP/", 5) == 0) {
-        upstream_head_init(head);
-        head->status = read_status(line);
-    } else if (line.at[0] == ' ' || line.at[0] == '\t') {
-        head->malformed = true;
-    } else {
+    if (line.bytes > 0 && line.at[line.bytes - 1] == '\r')
+        line.bytes--;
+    if (!head->begun)
+        read_status_line(head, line);
+    else if (line.bytes == 0)
+        end_head(head);
+    else if (line.at[0] == ' ' || line.at[0] == '\t')
+        head->wrong = "a line of its head is folded";
+    else
         read_field(head, line);
-    }
+}
+
+int64_t upstream_head_body_bytes(const struct upstream_head *head)
+{
+    return head->status == 204 || head->status == 304 ? 0 : head->length;
 }
 
 struct text upstream_head_fields(const struct upstream_head *head)
@@ -360,22 +519,46 @@ static struct upstream_verdict judge_answer(const struct upstream_head *head, in
 }
 
 /* An answer that is too large says nothing about the provider's health (the limit is ours), nor does a kept
- * connection that it closed in the moment of its use. */
+ * connection that it closed in the moment of its use. Another attempt would meet our limits again, and the
+ * same certificate. */
+#define UNSENT(cause, again_)                                                                                \
+    {                                                                                                        \
+        .outcome = FETCH_UNSENT, .reason = REASON_UPSTREAM_##cause, .breaker = BREAKER_FAILURE,              \
+        .again = again_                                                                                      \
+    }
+#define FAILED(cause, health, again_)                                                                        \
+    {                                                                                                        \
+        .outcome = FETCH_FAILED, .reason = REASON_UPSTREAM_##cause, .breaker = BREAKER_##health,             \
+        .again = again_                                                                                      \
+    }
 static const struct upstream_verdict without_answer[UPSTREAM_END_COUNT] = {
-    [UPSTREAM_WHOLE] = {FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false,
-                        true}, /* but no answer */
-    [UPSTREAM_TIMED_OUT] = {FETCH_FAILED, REASON_UPSTREAM_TIMEOUT, BREAKER_FAILURE, 0, false, true},
-    [UPSTREAM_BROKEN] = {FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false, true},
-    [UPSTREAM_TOO_LARGE] = {FETCH_FAILED, REASON_UPSTREAM_TOO_LARGE, BREAKER_NEUTRAL, 0, false, false},
-    [UPSTREAM_RESEND] = {FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_NEUTRAL, 0, false, true},
-    [UPSTREAM_UNREACHABLE] = {FETCH_UNSENT, REASON_UPSTREAM_UNREACHABLE, BREAKER_FAILURE, 0, false, true},
-    [UPSTREAM_NOT_SENT] = {FETCH_UNSENT, REASON_NONE, BREAKER_NEUTRAL, 0, false, false},
+    [UPSTREAM_WHOLE] = FAILED(MALFORMED, FAILURE, true), /* but no answer */
+    [UPSTREAM_NOT_SENT] = {.outcome = FETCH_UNSENT, .reason = REASON_NONE, .breaker = BREAKER_NEUTRAL},
+    [UPSTREAM_DNS_ERROR] = UNSENT(DNS_ERROR, true),
+    [UPSTREAM_DNS_TIMED_OUT] = UNSENT(DNS_TIMEOUT, true),
+    [UPSTREAM_UNREACHABLE] = UNSENT(UNREACHABLE, true),
+    [UPSTREAM_UNROUTABLE] = UNSENT(UNROUTABLE, true),
+    [UPSTREAM_CONNECT_TIMED_OUT] = UNSENT(CONNECT_TIMEOUT, true),
+    [UPSTREAM_TLS_ERROR] = UNSENT(TLS_ERROR, true),
+    [UPSTREAM_CERTIFICATE] = UNSENT(CERTIFICATE, false),
+    [UPSTREAM_UNASKED] = UNSENT(MALFORMED, true),
+    [UPSTREAM_SILENT] = FAILED(SILENT, FAILURE, true),
+    [UPSTREAM_STALLED] = FAILED(STALLED, FAILURE, true),
+    [UPSTREAM_TIMED_OUT] = FAILED(TIMEOUT, FAILURE, true),
+    [UPSTREAM_CLOSED] = FAILED(CLOSED, FAILURE, true),
+    [UPSTREAM_RESEND] = FAILED(RACE, NEUTRAL, true),
+    [UPSTREAM_CUT] = FAILED(BROKEN, FAILURE, true),
+    [UPSTREAM_MALFORMED] = FAILED(MALFORMED, FAILURE, true),
+    [UPSTREAM_HEAD_TOO_LARGE] = FAILED(HEAD_TOO_LARGE, FAILURE, false),
+    [UPSTREAM_TOO_LARGE] = FAILED(TOO_LARGE, NEUTRAL, false),
 };
+#undef UNSENT
+#undef FAILED
 
 struct upstream_verdict upstream_judge(enum upstream_end end, const struct upstream_head *head,
                                        int64_t first_wall_us)
 {
-    bool http = head->complete && !head->malformed && head->status < 600;
+    bool http = head->complete && !head->wrong;
 
     if (end == UPSTREAM_WHOLE && http)
         return judge_answer(head, first_wall_us);

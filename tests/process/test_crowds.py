@@ -1,5 +1,4 @@
 """test_crowds.py - many at once: who floods the queue, who leaves in a body, and who has to wait behind them."""
-import re
 import resource
 import time
 
@@ -26,11 +25,6 @@ def may_open(files):
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, files), most))
 
 
-def memory_kb(process):
-    with open(f"/proc/{process.popen.pid}/status", encoding="ascii") as status:
-        return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
-
-
 def test_a_thousand_leave_and_nothing_stays():
     """Nothing of theirs is sent, and the next thousand find the memory of the first."""
     may_open(4 * CROWD)
@@ -43,7 +37,7 @@ def test_a_thousand_leave_and_nothing_stays():
                 for one in waiting:
                     one.close()
                 wait_for(lambda: queue_length(stack) == 0, "nobody waits any more", 30)
-                used_kb.append({name: memory_kb(stack.processes[name]) for name in ("gateway", "scheduler")})
+                used_kb.append({name: stack.processes[name].memory_kb() for name in ("gateway", "scheduler")})
         assert stack.ask(cpf.make(19999)).status == 200
         assert arrivals(stack) == 1
     for name, first_kb in used_kb[0].items():

@@ -14,7 +14,9 @@
 
 #define READ_ROOM     4096 /* free room for each recv */
 #define IN_MAX_BYTES  (REQUEST_MAX_BYTES + 2 * READ_ROOM)
-#define IN_KEPT_BYTES 16384 /* an empty buffer larger than this is given back */
+#define IN_KEPT_BYTES 16384               /* an empty buffer larger than this is given back */
+#define TURN_BYTES    ((uint64_t)1 << 20) /* an answer without end lets others have their turn after so much */
+#define HOLD_US       60000000            /* a connection that is not read ends then */
 
 struct exchange {
     STAILQ_ENTRY(exchange) link;
@@ -35,7 +37,8 @@ struct connection {
     STAILQ_HEAD(, exchange) exchanges;
     unsigned waiting;
     struct reply current; /* being written */
-    size_t sent;
+    uint64_t sent;
+    bool waited;      /* for the time of its again_after_us */
     int64_t order_ns; /* when the last delayed request arrives; 0: none was delayed */
     bool writing;
     bool stalled; /* an answer will never come, nor will those behind it */
@@ -99,21 +102,61 @@ static void connection_timer(struct connection *connection, int64_t wait_us)
 {
     struct timeval wait = {.tv_sec = wait_us / 1000000, .tv_usec = wait_us % 1000000};
 
+    /* libevent counts from when this turn of the loop began, which would make the timer early. */
+    event_base_update_cache_time(connection->core->base);
     event_add(connection->timer, &wait);
+}
+
+/* What comes next of the answer; empty at its end. */
+static struct text next_part(const struct reply *reply, uint64_t sent)
+{
+    uint64_t rest = reply->size + reply->again_bytes - sent;
+    struct text part = {.at = reply->bytes + sent, .bytes = 0};
+
+    if (sent < reply->size) {
+        part.bytes = reply->size - sent;
+    } else if (rest > 0) {
+        size_t at = (sent - reply->size) % reply->again.bytes;
+
+        part = (struct text){.at = reply->again.at + at, .bytes = reply->again.bytes - at};
+        part.bytes = part.bytes < rest ? part.bytes : rest;
+    }
+    if (reply->drip_bytes > 0 && part.bytes > reply->drip_bytes)
+        part.bytes = reply->drip_bytes;
+    return part;
+}
+
+/* Whether a pause comes first, of which the timer will tell. */
+static bool pauses(struct connection *connection)
+{
+    const struct reply *reply = &connection->current;
+
+    if (connection->sent == reply->size && reply->again_bytes > 0 && reply->again_after_us > 0 &&
+        !connection->waited) {
+        connection->waited = true;
+        connection_timer(connection, reply->again_after_us);
+        return true;
+    }
+    return false;
 }
 
 /* Sends what may be sent now; true when the answer is out. */
 static bool write_some(struct connection *connection)
 {
     const struct reply *reply = &connection->current;
+    uint64_t turn_end = connection->sent + TURN_BYTES;
+    struct text part;
 
-    while (connection->sent < reply->size) {
-        size_t bytes = reply->size - connection->sent;
+    while ((part = next_part(reply, connection->sent)).bytes > 0) {
         ssize_t sent;
 
-        if (reply->drip_bytes > 0 && bytes > reply->drip_bytes)
-            bytes = reply->drip_bytes;
-        sent = send(connection->fd, reply->bytes + connection->sent, bytes, MSG_NOSIGNAL);
+        if (pauses(connection))
+            return false;
+        if (connection->sent >= turn_end) {
+            event_add(connection->writable, NULL);
+            return false;
+        }
+        sent = send(connection->fd, part.at, part.bytes, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -124,8 +167,8 @@ static bool write_some(struct connection *connection)
             connection->dead = true;
             return false;
         }
-        connection->sent += (size_t)sent;
-        if (reply->drip_bytes > 0 && connection->sent < reply->size) {
+        connection->sent += (uint64_t)sent;
+        if (reply->drip_bytes > 0 && next_part(reply, connection->sent).bytes > 0) {
             connection_timer(connection, reply->drip_us);
             return false;
         }
@@ -153,6 +196,7 @@ static void connection_pump(struct connection *connection)
                 break;
             connection->current = first->reply;
             connection->sent = 0;
+            connection->waited = false;
             connection->writing = true;
             drop_first(connection);
         }
@@ -334,7 +378,21 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         connection_free(connection); /* idle for too long: a silent close */
 }
 
-int connection_new(struct server_core *core, int fd)
+/* At the very beginning of a connection. */
+static void obey(struct connection *connection, enum faults_accept accept)
+{
+    if (accept == ACCEPT_HOLD) {
+        event_del(connection->readable);
+        connection_timer(connection, HOLD_US);
+    } else if (accept == ACCEPT_GREET) {
+        (void)send(connection->fd, SERVER_GREETING, sizeof(SERVER_GREETING) - 1, MSG_NOSIGNAL);
+    } else if (accept != ACCEPT_PLAIN) {
+        end_as_told(connection, accept == ACCEPT_RST ? REPLY_RST : REPLY_FIN);
+        connection_free(connection);
+    }
+}
+
+int connection_new(struct server_core *core, int fd, enum faults_accept accept)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
 
@@ -355,6 +413,7 @@ int connection_new(struct server_core *core, int fd)
         connection_free(connection);
         return -ENOMEM;
     }
+    obey(connection, accept);
     return 0;
 }
 
@@ -362,8 +421,10 @@ void exchange_reply(struct exchange *exchange, const struct reply *reply)
 {
     exchange->reply = *reply;
     exchange->answered = true;
-    if (!reply->bytes && reply->size > 0)
+    if (!reply->bytes)
         exchange->reply.size = 0;
+    if (reply->again.bytes == 0)
+        exchange->reply.again_bytes = 0;
     proceed(exchange->connection);
 }
 

@@ -18,8 +18,8 @@ struct server_core {
     struct connections open;
 };
 
-/* Takes the descriptor. -ENOMEM: it has been closed. */
-int connection_new(struct server_core *core, int fd);
+/* Takes the descriptor, and does with it what is to become of it. -ENOMEM: it has been closed. */
+int connection_new(struct server_core *core, int fd, enum faults_accept accept);
 
 /* Closes and frees it; gone() is called for the exchanges that wait. */
 void connection_free(struct connection *connection);

@@ -96,6 +96,9 @@ static int answer_faults(struct simulator *simulator, const struct request *requ
         fprintf(out, "{\"error\":\"bad fault\",\"name\":\"%s\"}", bad);
         return 400;
     }
+    if (simulator->plan.deaf_ns > 0)
+        server_deafen(simulator->server, simulator->plan.deaf_ns / NS_PER_US);
+    simulator->plan.deaf_ns = 0;
     return answer_state(simulator, request, out);
 }
 

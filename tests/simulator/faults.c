@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "tests/simulator/form.h"
+#include "tests/simulator/hostile.h"
 #include "tests/simulator/nanos.h"
 
 #define DEFAULT_CAP_NS (500 * NS_PER_MS)
@@ -24,6 +25,7 @@ struct fault_option {
 
 static const char *const distributions[] = {"uniform", "exponential", "pareto", NULL};
 static const char *const cuts[] = {"fin", "rst", NULL};
+static const char *const accepts[] = {"plain", "rst", "fin", "hold", "greet", NULL};
 
 #define AT(member) .offset = offsetof(struct faults, member)
 #define MINUTE_MS  60000
@@ -58,6 +60,10 @@ static const struct fault_option options[] = {
     {"connection_close", FAULT_NUMBER, AT(connection_close), 0, 1, NULL, "Connection: close in each answer"},
     {"close_after_ms", FAULT_MS, AT(close_after_ns), 0, MINUTE_MS, NULL,
      "close a connection idle for so long"},
+    {"close_after_jitter_ms", FAULT_MS, AT(close_jitter_ns), 0, MINUTE_MS, NULL, "and up to so much later"},
+    {"hostile", FAULT_CHOICE, AT(hostile), 0, 0, hostile_names, "an answer that none should give, as below"},
+    {"accept", FAULT_CHOICE, AT(accept), 0, 0, accepts,
+     "of a connection: rst, fin, hold (read nothing), greet (answer first)"},
 };
 
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -159,7 +165,7 @@ static void clean_name(struct text name, char *out, size_t room)
 /* What a form says, beside the faults themselves. */
 struct fault_form {
     struct faults faults;
-    int64_t count;
+    int64_t count, deaf_ns;
 };
 
 static int form_set(struct fault_form *form, const struct form_field *field)
@@ -173,6 +179,10 @@ static int form_set(struct fault_form *form, const struct form_field *field)
         return fault_set(&form->faults, option, field->value);
     if (!parse_number(field->value, &number) || number != floor(number))
         return -EINVAL;
+    if (text_equal(field->name, "deaf_ms") && number >= 1 && number <= MINUTE_MS) {
+        form->deaf_ns = (int64_t)number * NS_PER_MS;
+        return 0;
+    }
     if (text_equal(field->name, "count") && number >= 1 && number <= 1e9) {
         form->count = (int64_t)number;
         return 0;
@@ -209,6 +219,8 @@ int fault_plan_set(struct fault_plan *plan, struct text text, char *bad, size_t 
     }
     if (reset)
         plan->passing_left = 0;
+    if (form.deaf_ns > 0)
+        plan->deaf_ns = form.deaf_ns;
     if (form.count > 0) {
         plan->passing = form.faults;
         plan->passing_left = form.count;
@@ -225,6 +237,16 @@ void fault_plan_take(struct fault_plan *plan, struct faults *faults)
     *faults = plan->passing_left > 0 ? plan->passing : plan->standing;
     if (plan->passing_left > 0)
         plan->passing_left--;
+}
+
+enum faults_accept fault_plan_accept(struct fault_plan *plan)
+{
+    bool passing = plan->passing_left > 0;
+    enum faults_accept accept = (enum faults_accept)(passing ? plan->passing.accept : plan->standing.accept);
+
+    if (passing && accept != ACCEPT_PLAIN)
+        plan->passing_left--;
+    return accept;
 }
 
 /* splitmix64: any seed will do, and a run can be repeated. */
@@ -254,6 +276,16 @@ int64_t fault_plan_draw(struct fault_plan *plan, const struct faults_path *path)
     if (path->distribution != DISTRIBUTION_UNIFORM && added > (double)path->cap_ns)
         added = (double)path->cap_ns;
     return path->base_ns + (int64_t)added;
+}
+
+int64_t fault_plan_close(struct fault_plan *plan, const struct faults *faults)
+{
+    double chance;
+
+    if (faults->close_after_ns == 0 || faults->close_jitter_ns == 0)
+        return faults->close_after_ns;
+    chance = (double)(random_next(plan) >> 11) * 0x1p-53;
+    return faults->close_after_ns + (int64_t)(chance * (double)faults->close_jitter_ns);
 }
 
 void fault_plan_noise(struct fault_plan *plan, char *buffer, size_t bytes)
@@ -293,11 +325,13 @@ void faults_write_help(FILE *out)
         fprintf(out, "  %-22s %s\n", options[i].name, options[i].help);
     fprintf(out, "  %-22s %s\n", "count", "these faults for the next so many requests only");
     fprintf(out, "  %-22s %s\n", "reset", "1: first take all faults away");
+    fprintf(out, "  %-22s %s\n\n", "deaf_ms", "accept no connection for so long, with a full backlog");
+    hostile_write_help(out);
 }
 
 void faults_describe(const struct faults *faults, char *buffer, size_t size)
 {
-    char status[24] = "", cut[40] = "";
+    char status[24] = "", cut[40] = "", hostile[32] = "";
 
     if (faults->stall || faults->garbage) {
         snprintf(buffer, size, "%s", faults->stall ? "stall" : "garbage");
@@ -305,10 +339,12 @@ void faults_describe(const struct faults *faults, char *buffer, size_t size)
     }
     if (faults->status)
         snprintf(status, sizeof(status), " status=%d", (int)faults->status);
+    if (faults->hostile)
+        snprintf(hostile, sizeof(hostile), " %s", hostile_names[faults->hostile]);
     if (faults->cut_bytes >= 0)
         snprintf(cut, sizeof(cut), " cut=%lld/%s", (long long)faults->cut_bytes, cuts[faults->cut_with]);
-    snprintf(buffer, size, "%s%s%s%s", status, cut, faults->drip_bytes && faults->drip_ns ? " drip" : "",
-             faults->connection_close ? " close" : "");
+    snprintf(buffer, size, "%s%s%s%s%s", status, hostile, cut,
+             faults->drip_bytes && faults->drip_ns ? " drip" : "", faults->connection_close ? " close" : "");
     if (buffer[0] == ' ')
         memmove(buffer, buffer + 1, strlen(buffer));
 }

@@ -19,6 +19,15 @@ enum faults_distribution {
 
 enum faults_cut { CUT_FIN, CUT_RST };
 
+/* What becomes of a connection as it is accepted. */
+enum faults_accept {
+    ACCEPT_PLAIN,
+    ACCEPT_RST,
+    ACCEPT_FIN,
+    ACCEPT_HOLD,  /* nothing is ever read */
+    ACCEPT_GREET, /* an answer comes before anything is asked */
+};
+
 /* One way between client and provider. */
 struct faults_path {
     int64_t base_ns, jitter_ns, cap_ns; /* cap_ns bounds what the jitter adds */
@@ -38,11 +47,15 @@ struct faults {
     int64_t drip_bytes, drip_ns;            /* write so many bytes each drip_ns; 0: all at once */
     int64_t connection_close;               /* 1: "Connection: close" */
     int64_t close_after_ns;                 /* close the idle connection, silently, after this; 0: never */
+    int64_t close_jitter_ns;                /* and up to so much later, by chance */
+    int64_t hostile;                        /* place in hostile_names; 0: none */
+    int64_t accept;                         /* enum faults_accept, for a connection */
 };
 
 struct fault_plan {
     struct faults standing, passing;
     int64_t passing_left;
+    int64_t deaf_ns; /* no connection is to be accepted for so long; taken by whoever obeys */
     uint64_t random; /* the generator's state */
 };
 
@@ -54,6 +67,13 @@ int fault_plan_set(struct fault_plan *plan, struct text form, char *bad, size_t 
 
 /* The faults of the next request; counts it. */
 void fault_plan_take(struct fault_plan *plan, struct faults *faults);
+
+/* What becomes of a new connection. One that is not plain counts as one of the passing set's requests: it
+ * brings none. */
+enum faults_accept fault_plan_accept(struct fault_plan *plan);
+
+/* After how long its idle connection is closed this time; 0: never. */
+int64_t fault_plan_close(struct fault_plan *plan, const struct faults *faults);
 
 /* How long this way takes this time. */
 int64_t fault_plan_draw(struct fault_plan *plan, const struct faults_path *path);

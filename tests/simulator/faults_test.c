@@ -31,6 +31,11 @@ static const struct {
     {"forward_distribution=normal", "forward_distribution"},
     {"stall=2", "stall"},
     {"stall=0.5", "stall"},
+    {"hostile=http09&accept=rst&deaf_ms=100&close_after_ms=1&close_after_jitter_ms=2", NULL},
+    {"hostile=friendly", "hostile"},
+    {"accept=maybe", "accept"},
+    {"deaf_ms=0", "deaf_ms"},
+    {"deaf_ms=60001", "deaf_ms"},
     {"status=200", "status"},
     {"retry_after=1%0d%0aX:%201", "retry_after"},
     {"count=0", "count"},
@@ -77,6 +82,7 @@ static const struct {
     {"reset=1", "-,-"},
     {"status=500", "status=500"},
     {"reset=1&status=502&count=1", "status=502,-"},
+    {"hostile=second_late&drip_bytes=1&drip_ms=1&count=1", "second_late drip,-"},
 };
 
 static void passing_faults_pass(void **state)
@@ -100,6 +106,50 @@ static void passing_faults_pass(void **state)
         }
         assert_string_equal(told, steps[i].then);
     }
+}
+
+static void connections_have_their_faults(void **state)
+{
+    struct fault_plan plan;
+    struct faults faults;
+
+    (void)state;
+    fault_plan_init(&plan, 1);
+    set(&plan, "accept=hold&count=2");
+    assert_int_equal(fault_plan_accept(&plan), ACCEPT_HOLD);
+    assert_int_equal(fault_plan_accept(&plan), ACCEPT_HOLD);
+    assert_int_equal(fault_plan_accept(&plan), ACCEPT_PLAIN);
+    set(&plan, "stall=1&count=1"); /* a plain connection leaves the set to its request */
+    assert_int_equal(fault_plan_accept(&plan), ACCEPT_PLAIN);
+    fault_plan_take(&plan, &faults);
+    assert_int_equal(faults.stall, 1);
+    set(&plan, "accept=greet");
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(fault_plan_accept(&plan), ACCEPT_GREET);
+    set(&plan, "deaf_ms=7");
+    set(&plan, "stall=1");
+    assert_int_equal(plan.deaf_ns, 7 * NS_PER_MS);
+}
+
+static void idle_connections_are_closed_by_chance(void **state)
+{
+    struct fault_plan plan;
+    int64_t least = INT64_MAX, most = 0;
+
+    (void)state;
+    fault_plan_init(&plan, 1);
+    assert_int_equal(fault_plan_close(&plan, &plan.standing), 0);
+    set(&plan, "close_after_jitter_ms=5");
+    assert_int_equal(fault_plan_close(&plan, &plan.standing), 0);
+    set(&plan, "close_after_ms=19");
+    for (unsigned i = 0; i < 1000; i++) {
+        int64_t ns = fault_plan_close(&plan, &plan.standing);
+
+        least = ns < least ? ns : least;
+        most = ns > most ? ns : most;
+    }
+    assert_in_range(least, 19 * NS_PER_MS, 19 * NS_PER_MS + NS_PER_MS / 10);
+    assert_in_range(most, 24 * NS_PER_MS - NS_PER_MS / 10, 24 * NS_PER_MS);
 }
 
 static const struct {
@@ -146,6 +196,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_forms_change_nothing_and_are_named),
         cmocka_unit_test(passing_faults_pass),
+        cmocka_unit_test(connections_have_their_faults),
+        cmocka_unit_test(idle_connections_are_closed_by_chance),
         cmocka_unit_test(chance_keeps_its_bounds),
     };
 

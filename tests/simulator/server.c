@@ -14,13 +14,15 @@
 
 #define BACKLOG      1024
 #define ACCEPT_BATCH 64 /* per wake-up, so that accepting cannot starve the rest */
+#define FILLERS      2  /* a backlog of 0 holds one connection */
 
 struct server {
     struct server_core core;
     int fd;
     unsigned max_connections;
     struct event *readable;
-    struct event *retry; /* accepts again after descriptors ran out */
+    struct event *retry;  /* accepts again after descriptors ran out, or when it may hear again */
+    int fillers[FILLERS]; /* connections of its own that fill the backlog while it is deaf; -1: none */
 };
 
 static int listen_on(const struct addrinfo *address)
@@ -90,8 +92,18 @@ static void on_readable(evutil_socket_t listen_fd, short what, void *arg)
             continue;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        if (connection_new(&server->core, fd) < 0)
+        if (connection_new(&server->core, fd, server->core.handlers.accept(server->core.arg)) < 0)
             server->core.stats.refused_total++;
+    }
+}
+
+/* Those that were accepted meanwhile as its own find themselves closed. */
+static void drop_fillers(struct server *server)
+{
+    for (unsigned i = 0; i < FILLERS; i++) {
+        if (server->fillers[i] >= 0)
+            close(server->fillers[i]);
+        server->fillers[i] = -1;
     }
 }
 
@@ -101,7 +113,29 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    drop_fillers(server);
+    listen(server->fd, BACKLOG);
     event_add(server->readable, NULL);
+}
+
+/* A kernel whose queue of made connections is full drops the next SYN, and its sender tries again after a
+ * second. */
+void server_deafen(struct server *server, int64_t span_us)
+{
+    struct timeval span = {.tv_sec = span_us / 1000000, .tv_usec = span_us % 1000000};
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof(address);
+
+    event_del(server->readable);
+    drop_fillers(server);
+    listen(server->fd, 0);
+    if (getsockname(server->fd, (struct sockaddr *)&address, &size) == 0) {
+        for (unsigned i = 0; i < FILLERS; i++) {
+            server->fillers[i] = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+            (void)connect(server->fillers[i], (struct sockaddr *)&address, size);
+        }
+    }
+    event_add(server->retry, &span);
 }
 
 struct server *server_new(struct event_base *base, int listen_fd, unsigned max_connections,
@@ -116,6 +150,8 @@ struct server *server_new(struct event_base *base, int listen_fd, unsigned max_c
     server->core = (struct server_core){.base = base, .handlers = *handlers, .arg = arg};
     TAILQ_INIT(&server->core.open);
     server->fd = listen_fd;
+    for (unsigned i = 0; i < FILLERS; i++)
+        server->fillers[i] = -1;
     server->max_connections = max_connections;
     server->readable = event_new(base, listen_fd, EV_READ | EV_PERSIST, on_readable, server);
     server->retry = evtimer_new(base, on_retry, server);
@@ -136,6 +172,7 @@ void server_free(struct server *server)
         event_free(server->readable);
     if (server->retry)
         event_free(server->retry);
+    drop_fillers(server);
     close(server->fd);
     free(server);
 }

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <stdint.h>
 
+#include "tests/simulator/faults.h"
 #include "tests/simulator/request.h"
 
 #define SERVER_MAX_PIPELINED 64 /* per connection; with more, reading pauses */
@@ -16,6 +17,8 @@ struct server;
 struct exchange; /* one request that awaits its answer */
 
 struct server_handlers {
+    /* A connection comes: what is to become of it. */
+    enum faults_accept (*accept)(void *arg);
     /* A request is here; it borrows until return. read_ns: when its last byte was (CLOCK_MONOTONIC).
      * exchange_reply() or exchange_stall() must follow, now or later, unless gone() comes first. */
     void (*request)(void *arg, struct exchange *exchange, const struct request *request, int64_t read_ns);
@@ -32,7 +35,17 @@ struct reply {
     size_t drip_bytes; /* so many at a time, 0: all */
     int64_t drip_us;
     int64_t idle_us; /* close the connection when it is then idle for so long; 0: keep */
+    /* Behind the bytes, so much later, a text over and over (borrowed for ever), until it is so many bytes.
+     */
+    struct text again;
+    uint64_t again_bytes;
+    int64_t again_after_us;
 };
+
+/* What ACCEPT_GREET says. */
+#define SERVER_GREETING                                                                                      \
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"                                                  \
+    "Content-Length: 21\r\n\r\n{\"message\":\"unasked\"}"
 
 struct server_stats {
     uint64_t connections_total, refused_total, malformed_total;
@@ -47,6 +60,9 @@ unsigned server_port(int listen_fd);
 struct server *server_new(struct event_base *base, int listen_fd, unsigned max_connections,
                           const struct server_handlers *handlers, void *arg);
 void server_free(struct server *server); /* takes NULL; gone() is called for what is open */
+
+/* For so long connections are not accepted, nor, with a backlog that is full, made: a SYN gets no answer. */
+void server_deafen(struct server *server, int64_t span_us);
 
 /* Ends the exchange. */
 void exchange_reply(struct exchange *exchange, const struct reply *reply);

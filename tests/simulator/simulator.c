@@ -10,6 +10,7 @@
 
 #include "tests/simulator/contract.h"
 #include "tests/simulator/control.h"
+#include "tests/simulator/hostile.h"
 #include "tests/simulator/nanos.h"
 
 #define MAX_PASSAGES  20000
@@ -149,6 +150,44 @@ static char *render_garbage(struct passage *passage, size_t *bytes)
     return noise;
 }
 
+/* The contract's answer, with these bytes behind it. */
+static char *render_contract(struct passage *passage, struct text behind, size_t *bytes)
+{
+    char *answer = contract_answer(passage->simulator->windows, &passage->decision, passage->head,
+                                   passage->close, nanos_wall(), bytes);
+    char *longer = answer && behind.bytes > 0 ? realloc(answer, *bytes + behind.bytes) : answer;
+
+    if (!longer) {
+        free(answer);
+        return NULL;
+    }
+    if (behind.bytes > 0)
+        memcpy(longer + *bytes, behind.at, behind.bytes);
+    *bytes += behind.bytes;
+    return longer;
+}
+
+static void render_hostile(struct passage *passage, const struct hostile *hostile, struct reply *reply)
+{
+    struct text none = {.at = "", .bytes = 0};
+
+    if (hostile->behind) {
+        reply->bytes = render_contract(passage, hostile->late ? none : hostile->text, &reply->size);
+        reply->again = hostile->text;
+        reply->again_bytes = hostile->late ? hostile->text.bytes : 0;
+        reply->again_after_us = HOSTILE_LATE_US;
+        return;
+    }
+    reply->bytes = malloc(hostile->text.bytes + 1);
+    if (reply->bytes)
+        memcpy(reply->bytes, hostile->text.at, hostile->text.bytes);
+    reply->size = hostile->text.bytes;
+    reply->again = hostile->again;
+    reply->again_bytes = hostile->again_bytes;
+    if (hostile->end != REPLY_KEEP)
+        reply->end = hostile->end;
+}
+
 static void passage_answer(struct passage *passage)
 {
     const struct faults *faults = &passage->faults;
@@ -156,21 +195,24 @@ static void passage_answer(struct passage *passage)
     struct reply reply = {.end = passage->close ? REPLY_FIN : REPLY_KEEP,
                           .drip_bytes = faults->drip_ns > 0 ? (size_t)faults->drip_bytes : 0,
                           .drip_us = faults->drip_ns / NS_PER_US,
-                          .idle_us = faults->close_after_ns / NS_PER_US};
+                          .idle_us = fault_plan_close(&passage->simulator->plan, faults) / NS_PER_US};
+    const struct hostile *hostile = hostile_at(faults->hostile);
 
-    if (faults->garbage) {
+    if (hostile) {
+        render_hostile(passage, hostile, &reply);
+    } else if (faults->garbage) {
         reply.bytes = render_garbage(passage, &reply.size);
         reply.end = REPLY_FIN;
     } else if (faults->status) {
         reply.bytes = render_fault(passage, &reply.size);
     } else {
-        reply.bytes = contract_answer(passage->simulator->windows, &passage->decision, passage->head,
-                                      passage->close, nanos_wall(), &reply.size);
+        reply.bytes = render_contract(passage, (struct text){.at = "", .bytes = 0}, &reply.size);
     }
     if (!reply.bytes)
         reply.end = REPLY_RST;
     if (faults->cut_bytes >= 0) {
         reply.size = reply.size < (size_t)faults->cut_bytes ? reply.size : (size_t)faults->cut_bytes;
+        reply.again_bytes = 0;
         reply.end = faults->cut_with == CUT_RST ? REPLY_RST : REPLY_FIN;
     }
     passage_free(passage);
@@ -262,6 +304,13 @@ static void on_request(void *arg, struct exchange *exchange, const struct reques
         passage_arrive(passage, read_ns);
 }
 
+static enum faults_accept on_accept(void *arg)
+{
+    struct simulator *simulator = arg;
+
+    return fault_plan_accept(&simulator->plan);
+}
+
 static void on_gone(void *arg, struct exchange *exchange)
 {
     struct passage *passage = exchange_get(exchange);
@@ -285,7 +334,8 @@ static int complain(const char *option, const char *value)
 
 static int listen_as_told(struct simulator *simulator, const struct simulator_config *config)
 {
-    static const struct server_handlers handlers = {.request = on_request, .gone = on_gone};
+    static const struct server_handlers handlers = {
+        .accept = on_accept, .request = on_request, .gone = on_gone};
     char where[160];
     int fd = server_listen(config->bind, (unsigned)config->port);
 

@@ -134,7 +134,7 @@ def check(answer):
     """What each of those fields of the answer says; and that those are there which its kind must have."""
     told = {name: read(answer.fields[name]) for name, read in CHECKS.items() if name in answer.fields}
     assert "x-request-id" in answer.fields
-    if answer.fields["content-type"] == "application/problem+json":
+    if answer.fields.get("content-type") == "application/problem+json":
         problem = answer.json()
         assert answer.status == problem["status"] in PROBLEM_STATUSES
         assert told["proxy-status"]["details"] == problem["reason"]

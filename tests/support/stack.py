@@ -98,6 +98,11 @@ class Process:
     def running(self):
         return self.popen.poll() is None
 
+    def memory_kb(self, what="VmRSS"):
+        """Now; or "VmHWM", the most so far."""
+        status = pathlib.Path(f"/proc/{self.popen.pid}/status").read_text(encoding="ascii")
+        return int(re.search(rf"{what}:\s+(\d+)", status).group(1))
+
     def kill(self):
         self.killed = True
         self.popen.kill()
@@ -199,7 +204,8 @@ class Stack:
             self.environment.setdefault("SIMULATOR_WINDOW_SECONDS", rate)
             self.simulator = Simulator(int(self.spawn("simulator").ready["port"]))
             self.environment["SIMULATOR_PORT"] = str(self.simulator.port)
-            self.environment["UPSTREAM_URL"] = f"http://127.0.0.1:{self.simulator.port}/api/score"
+            url = self.environment.get("UPSTREAM_URL", "http://127.0.0.1:{port}/api/score")
+            self.environment["UPSTREAM_URL"] = url.replace("{port}", str(self.simulator.port))
         for name in PROCESSES:
             self.spawn(name, wait=False)
         for name in PROCESSES:

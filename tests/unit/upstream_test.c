@@ -25,7 +25,7 @@ static void read_head(struct upstream_head *head, const char *lines)
 
     upstream_head_init(head);
     snprintf(copy, sizeof(copy), "%s", lines);
-    while ((line = strtok_r(rest, "|", &rest))) {
+    while ((line = strsep(&rest, "|"))) {
         char whole[1024];
 
         snprintf(whole, sizeof(whole), "%s\r\n", line);
@@ -69,8 +69,8 @@ static const struct {
      FETCH_LIMITED, REASON_NONE, BREAKER_NEUTRAL, 1486 * MS, true},
     {"429 without a word", UPSTREAM_WHOLE, "HTTP/1.1 429 Too Many", FETCH_LIMITED, REASON_NONE,
      BREAKER_NEUTRAL, UPSTREAM_PENALTY_US, true},
-    {"429 cut in its body is still one", UPSTREAM_BROKEN, "HTTP/1.1 429 Too Many|Retry-After: 3",
-     FETCH_LIMITED, REASON_NONE, BREAKER_NEUTRAL, 3 * S, false},
+    {"429 cut in its body is still one", UPSTREAM_CUT, "HTTP/1.1 429 Too Many|Retry-After: 3", FETCH_LIMITED,
+     REASON_NONE, BREAKER_NEUTRAL, 3 * S, false},
     {"500", UPSTREAM_WHOLE, "HTTP/1.1 500 Oh|Retry-After: 5", FETCH_FAILED, REASON_UPSTREAM_ERROR,
      BREAKER_FAILURE, 0, true},
     {"503 with a time", UPSTREAM_WHOLE, "HTTP/1.1 503 Later|Retry-After: 5", FETCH_FAILED,
@@ -85,43 +85,62 @@ static const struct {
      true},
     {"599", UPSTREAM_WHOLE, "HTTP/1.1 599 Odd", FETCH_FAILED, REASON_UPSTREAM_ERROR, BREAKER_FAILURE, 0,
      true},
-    {"a status that is none", UPSTREAM_WHOLE, "HTTP/1.1 600 Odd", FETCH_FAILED, REASON_UPSTREAM_BROKEN,
-     BREAKER_FAILURE, 0, false},
-    {"no status", UPSTREAM_WHOLE, "HTTP/1.1 OK", FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0,
-     false},
-    {"a status of four digits", UPSTREAM_WHOLE, "HTTP/1.1 2000 OK", FETCH_FAILED, REASON_UPSTREAM_BROKEN,
-     BREAKER_FAILURE, 0, false},
-    {"a status line without a space", UPSTREAM_WHOLE, "HTTP/1.1", FETCH_FAILED, REASON_UPSTREAM_BROKEN,
-     BREAKER_FAILURE, 0, false},
-    {"nothing but an interim answer", UPSTREAM_WHOLE, "HTTP/1.1 101 Switching", FETCH_FAILED,
-     REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false},
-    {"a folded field", UPSTREAM_WHOLE, "HTTP/1.1 200 OK|Content-Type: a| b", FETCH_FAILED,
-     REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false},
+    {"429 cut by a timeout, too", UPSTREAM_TIMED_OUT, "HTTP/1.1 429 Too Many|Retry-After: 3", FETCH_LIMITED,
+     REASON_NONE, BREAKER_NEUTRAL, 3 * S, false},
     {"no reason phrase", UPSTREAM_WHOLE, "HTTP/1.1 200", FETCH_ANSWERED, REASON_NONE, BREAKER_SUCCESS, 0,
      true},
-    {"cut", UPSTREAM_BROKEN, "HTTP/1.1 200 OK", FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0,
+    {"a whole answer that is none", UPSTREAM_WHOLE, "HTTP/1.1 600 Odd", FETCH_FAILED,
+     REASON_UPSTREAM_MALFORMED, BREAKER_FAILURE, 0, false},
+    {"nothing but an interim answer", UPSTREAM_WHOLE, "HTTP/1.1 103 Early", FETCH_FAILED,
+     REASON_UPSTREAM_MALFORMED, BREAKER_FAILURE, 0, false},
+    {"given up by us", UPSTREAM_NOT_SENT, "", FETCH_UNSENT, REASON_NONE, BREAKER_NEUTRAL, 0, false},
+    {"not even a 429 counts then", UPSTREAM_NOT_SENT, "HTTP/1.1 429 Too Many", FETCH_UNSENT, REASON_NONE,
+     BREAKER_NEUTRAL, 0, false},
+    {"no name: the permit comes back, the breaker counts", UPSTREAM_DNS_ERROR, "", FETCH_UNSENT,
+     REASON_UPSTREAM_DNS_ERROR, BREAKER_FAILURE, 0, false},
+    {"no name in time", UPSTREAM_DNS_TIMED_OUT, "", FETCH_UNSENT, REASON_UPSTREAM_DNS_TIMEOUT,
+     BREAKER_FAILURE, 0, false},
+    {"refused", UPSTREAM_UNREACHABLE, "", FETCH_UNSENT, REASON_UPSTREAM_UNREACHABLE, BREAKER_FAILURE, 0,
      false},
-    {"silent", UPSTREAM_TIMED_OUT, "", FETCH_FAILED, REASON_UPSTREAM_TIMEOUT, BREAKER_FAILURE, 0, false},
+    {"no way", UPSTREAM_UNROUTABLE, "", FETCH_UNSENT, REASON_UPSTREAM_UNROUTABLE, BREAKER_FAILURE, 0, false},
+    {"no connection in time", UPSTREAM_CONNECT_TIMED_OUT, "", FETCH_UNSENT, REASON_UPSTREAM_CONNECT_TIMEOUT,
+     BREAKER_FAILURE, 0, false},
+    {"no TLS", UPSTREAM_TLS_ERROR, "", FETCH_UNSENT, REASON_UPSTREAM_TLS_ERROR, BREAKER_FAILURE, 0, false},
+    {"no certificate to trust", UPSTREAM_CERTIFICATE, "", FETCH_UNSENT, REASON_UPSTREAM_CERTIFICATE,
+     BREAKER_FAILURE, 0, false},
+    {"it spoke first", UPSTREAM_UNASKED, "", FETCH_UNSENT, REASON_UPSTREAM_MALFORMED, BREAKER_FAILURE, 0,
+     false},
+    {"silent", UPSTREAM_SILENT, "", FETCH_FAILED, REASON_UPSTREAM_SILENT, BREAKER_FAILURE, 0, false},
+    {"stalled", UPSTREAM_STALLED, "HTTP/1.1 200 OK", FETCH_FAILED, REASON_UPSTREAM_STALLED, BREAKER_FAILURE,
+     0, false},
+    {"too slow as a whole", UPSTREAM_TIMED_OUT, "", FETCH_FAILED, REASON_UPSTREAM_TIMEOUT, BREAKER_FAILURE, 0,
+     false},
+    {"closed without a word", UPSTREAM_CLOSED, "", FETCH_FAILED, REASON_UPSTREAM_CLOSED, BREAKER_FAILURE, 0,
+     false},
+    {"a kept connection died in the moment of its use", UPSTREAM_RESEND, "", FETCH_FAILED,
+     REASON_UPSTREAM_RACE, BREAKER_NEUTRAL, 0, false},
+    {"cut", UPSTREAM_CUT, "HTTP/1.1 200 OK", FETCH_FAILED, REASON_UPSTREAM_BROKEN, BREAKER_FAILURE, 0, false},
+    {"no HTTP", UPSTREAM_MALFORMED, "", FETCH_FAILED, REASON_UPSTREAM_MALFORMED, BREAKER_FAILURE, 0, false},
+    {"endless head", UPSTREAM_HEAD_TOO_LARGE, "", FETCH_FAILED, REASON_UPSTREAM_HEAD_TOO_LARGE,
+     BREAKER_FAILURE, 0, false},
     {"too large: our limit, not its illness", UPSTREAM_TOO_LARGE, "HTTP/1.1 200 OK", FETCH_FAILED,
      REASON_UPSTREAM_TOO_LARGE, BREAKER_NEUTRAL, 0, false},
-    {"a kept connection died in the moment of its use", UPSTREAM_RESEND, "", FETCH_FAILED,
-     REASON_UPSTREAM_BROKEN, BREAKER_NEUTRAL, 0, false},
-    {"unreachable: the permit comes back, the breaker counts", UPSTREAM_UNREACHABLE, "", FETCH_UNSENT,
-     REASON_UPSTREAM_UNREACHABLE, BREAKER_FAILURE, 0, false},
-    {"given up by us", UPSTREAM_NOT_SENT, "", FETCH_UNSENT, REASON_NONE, BREAKER_NEUTRAL, 0, false},
 };
 
-/* What failed by no fault of the request, and of none of our limits. */
+/* What failed by no fault of the request, and of what may change. */
 static bool again(enum fetch_outcome outcome, enum reason reason, unsigned status)
 {
-    bool ours = reason == REASON_NONE || reason == REASON_UPSTREAM_TOO_LARGE;
+    bool stays = reason == REASON_NONE || reason == REASON_UPSTREAM_TOO_LARGE ||
+                 reason == REASON_UPSTREAM_HEAD_TOO_LARGE || reason == REASON_UPSTREAM_CERTIFICATE ||
+                 status == 501 || status == 505;
 
-    return (outcome == FETCH_FAILED || outcome == FETCH_UNSENT) && !ours && status != 501 && status != 505;
+    return (outcome == FETCH_FAILED || outcome == FETCH_UNSENT) && !stays;
 }
 
 static void every_end_has_its_verdict(void **state)
 {
     static struct upstream_head head;
+    unsigned ends = 0;
 
     (void)state;
     for (size_t i = 0; i < COUNT(verdicts); i++) {
@@ -136,7 +155,9 @@ static void every_end_has_its_verdict(void **state)
         assert_int_equal(got.hold_us, verdicts[i].hold_us);
         assert_int_equal(got.answer, verdicts[i].answer);
         assert_int_equal(got.again, again(got.outcome, got.reason, head.status));
+        ends |= 1U << verdicts[i].end;
     }
+    assert_int_equal(ends, (1U << UPSTREAM_END_COUNT) - 1); /* none is left out */
 }
 
 /* The hold of a 429 with these fields. */
@@ -176,7 +197,13 @@ static const struct {
     {"RateLimit-Reset: 6", 6 * S},
     {"RateLimit: ;;=,t", UPSTREAM_PENALTY_US},
     {"X-RateLimit-Reset: 1700000000", UPSTREAM_PENALTY_US},
-    {"No colon here", UPSTREAM_PENALTY_US},
+    {"Retry-After: 1e999", UPSTREAM_PENALTY_US},
+    {"Retry-After: 0x7", UPSTREAM_PENALTY_US},
+    {"Retry-After: 5 seconds", UPSTREAM_PENALTY_US},
+    {"Retry-After: \xff\xfe", UPSTREAM_PENALTY_US},
+    {"Retry-After: Thu, 01 Jan 1970 00:00:00 GMT", UPSTREAM_PENALTY_US},
+    {"Retry-After: Mon, 01 Jan 0001 00:00:00 GMT", UPSTREAM_PENALTY_US},
+    {"Date: Fri, 31 Dec 9999 23:59:59 GMT|Retry-After: Thu, 01 Jan 1970 00:00:00 GMT", UPSTREAM_PENALTY_US},
 };
 
 static void every_wait_is_read(void **state)
@@ -194,23 +221,34 @@ static void every_wait_is_read(void **state)
     }
 }
 
+#define VIA "Via: 1.1 sluice\r\n"
+
 static const struct {
     const char *head;
     const char *passed;
 } passages[] = {
     {"HTTP/1.1 200 OK|content-type:  application/json |ETag: \"1\"|Server: x|Set-Cookie: a=b",
-     "Content-Type: application/json\r\nETag: \"1\"\r\n"},
+     "Content-Type: application/json\r\nETag: \"1\"\r\n" VIA},
     {"HTTP/1.1 200 OK|Retry-After: 1|X-RateLimit-Limit: 1|X-RateLimit-Remaining: 0|X-RateLimit-Reset-In: "
      "1000",
-     ""},
-    {"HTTP/1.1 503 Later|Retry-After: 1", "Retry-After: 1\r\n"},
-    {"HTTP/1.1 200 OK|Connection: keep-alive|Keep-Alive: timeout=5|Transfer-Encoding: chunked|Via: 1.1 "
-     "x|Date: x",
-     ""},
-    {"HTTP/1.1 103 Early Hints|ETag: \"early\"||HTTP/1.1 200 OK|ETag: \"late\"", "ETag: \"late\"\r\n"},
-    {"HTTP/1.1 200 OK|ETag: a\001b|Vary:", "Vary: \r\n"},
+     VIA},
+    {"HTTP/1.1 503 Later|Retry-After: 1", "Retry-After: 1\r\n" VIA},
+    {"HTTP/1.1 500 Oh|Retry-After: Sun, 06 Nov 1994 08:50:07 GMT",
+     "Retry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n" VIA},
+    {"HTTP/1.1 503 Later|Retry-After: 1.5|Retry-After: -1|Retry-After:|Retry-After: 1e3|Retry-After: soon",
+     VIA},
+    {"HTTP/1.1 503 Later|Retry-After: 9999999999", VIA},
+    {"HTTP/1.1 200 OK|Connection: keep-alive|Keep-Alive: timeout=5|Transfer-Encoding: chunked|Date: x", VIA},
+    {"HTTP/1.1 200 OK|ETag: \"1\"|Connection: close, etag , ,x|Vary: a", "Vary: a\r\n" VIA},
+    {"HTTP/1.1 200 OK|Connection: VARY|ETag: \"1\"|Vary: a|Vary: b|Allow: GET|Connection: Allow",
+     "ETag: \"1\"\r\n" VIA},
+    {"HTTP/1.1 200 OK|Via: 1.1 front", "Via: 1.1 front\r\n" VIA},
+    {"HTTP/1.0 200 OK", "Via: 1.0 sluice\r\n"},
+    {"HTTP/1.1 103 Early Hints|ETag: \"early\"||HTTP/1.1 200 OK|ETag: \"late\"", "ETag: \"late\"\r\n" VIA},
+    {"HTTP/1.1 200 OK|ETag: a\001b|X-Odd: \002|Vary:", "Vary: \r\n" VIA},
+    {"HTTP/1.1 200 OK|ETag: \"\xe9\"", "ETag: \"\xe9\"\r\n" VIA},
     {"HTTP/1.1 302 Found|Location: /x|Allow: GET|WWW-Authenticate: Basic",
-     "Location: /x\r\nAllow: GET\r\nWWW-Authenticate: Basic\r\n"},
+     "Location: /x\r\nAllow: GET\r\nWWW-Authenticate: Basic\r\n" VIA},
 };
 
 static void only_listed_fields_pass(void **state)
@@ -225,6 +263,121 @@ static void only_listed_fields_pass(void **state)
     }
 }
 
+/* What makes a head no good HTTP, and what does not. */
+static const struct {
+    const char *head;
+    bool good;
+} heads[] = {
+    {"HTTP/1.1 200 OK|Content-Length: 2", true},
+    {"HTTP/1.0 599 Odd", true},
+    {"HTTP/1.7 200 OK", true},
+    {"HTTP/1.1 100 Continue||HTTP/1.1 102 Processing||HTTP/1.1 200 OK", true},
+    {"HTTP/1.1 099 Low", false},
+    {"HTTP/1.1 600 Odd", false},
+    {"HTTP/1.1 1000 Odd", false},
+    {"HTTP/1.1 2000 OK", false},
+    {"HTTP/1.1 20", false},
+    {"HTTP/1.1 -20 OK", false},
+    {"HTTP/1.1  200 OK", false},
+    {"HTTP/1.1 OK", false},
+    {"HTTP/1.1", false},
+    {"HTTP/1. 200 OK", false},
+    {"HTTP/2 200 OK", false},
+    {"HTTP/11 200 OK", false},
+    {"ICY 200 OK stream", false},
+    {"http/1.1 200 OK", false},
+    {"ETag: 1", false},
+    {"HTTP/1.1 200 OK|HTTP/1.1 404 Not Found", false},
+    {"HTTP/1.1 101 Switching Protocols|Upgrade: x", false},
+    {"HTTP/1.1 103 Early||ETag: 1", false},
+    {"HTTP/1.1 200 OK|Content-Type: a| b", false},
+    {"HTTP/1.1 200 OK|Content-Type: a|\tb", false},
+    {"HTTP/1.1 200 OK|no colon here", false},
+    {"HTTP/1.1 200 OK|: no name", false},
+    {"HTTP/1.1 200 OK|Content-Length : 2", false},
+    {"HTTP/1.1 200 OK|X-(odd): 2", false},
+    {"HTTP/1.1 200 OK|X-Odd: a\rb", false},
+    {"HTTP/1.1 200 OK|X-Odd: a\r", false},
+    {"HTTP/1.1 200 OK|X-Odd: a\002b", true},
+    {"HTTP/1.1 200 OK|Content-Length: 2\002", false},
+    {"HTTP/1.1 200 OK|Connection: \002", false},
+    {"HTTP/1.1 200 OK|Content-Length: 2|Content-Length: 2", true},
+    {"HTTP/1.1 200 OK|Content-Length: 2, 2", true},
+    {"HTTP/1.1 200 OK|Content-Length: 2|Content-Length: 3", false},
+    {"HTTP/1.1 200 OK|Content-Length: 2, 3", false},
+    {"HTTP/1.1 200 OK|Content-Length: -2", false},
+    {"HTTP/1.1 200 OK|Content-Length: +2", false},
+    {"HTTP/1.1 200 OK|Content-Length: 2x", false},
+    {"HTTP/1.1 200 OK|Content-Length: 0x2", false},
+    {"HTTP/1.1 200 OK|Content-Length:", false},
+    {"HTTP/1.1 200 OK|Content-Length: 99999999999999999999", false},
+    {"HTTP/1.1 200 OK|Transfer-Encoding: Chunked", true},
+    {"HTTP/1.1 200 OK|Transfer-Encoding: gzip", false},
+    {"HTTP/1.1 200 OK|Transfer-Encoding: gzip, chunked", false},
+    {"HTTP/1.1 200 OK|Transfer-Encoding: chunked|Transfer-Encoding: chunked", false},
+    {"HTTP/1.1 200 OK|Transfer-Encoding: chunked|Content-Length: 2", false},
+    {"HTTP/1.1 200 OK|Content-Length: 2|Transfer-Encoding: chunked", false},
+    {"HTTP/1.0 200 OK|Transfer-Encoding: chunked", false},
+    {"HTTP/1.1 103 Early|Transfer-Encoding: chunked||HTTP/1.1 200 OK", false},
+};
+
+static void what_is_no_good_http_is_told(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(heads); i++) {
+        print_message("  %s\n", heads[i].head);
+        read_head(&head, heads[i].head);
+        assert_int_equal(head.complete, heads[i].good);
+        assert_int_equal(head.wrong == NULL, heads[i].good);
+    }
+    upstream_head_init(&head);
+    upstream_head_line(&head, text_of("HTTP/1.1 200 OK\n")); /* a bare LF will do */
+    upstream_head_line(&head, (struct text){"ETag: a\0b\n", 10});
+    assert_non_null(head.wrong);
+    upstream_head_line(&head, text_of("\n"));
+    assert_false(head.complete);
+}
+
+static const struct {
+    const char *head;
+    int64_t body_bytes;
+    bool json;
+} bodies[] = {
+    {"HTTP/1.1 200 OK", -1, false},
+    {"HTTP/1.1 200 OK|Content-Length: 10000000000|Content-Type: application/json", 10000000000, true},
+    {"HTTP/1.1 204 No Content|Content-Length: 5|Content-Type: Application/JSON ; charset=utf-8", 0, true},
+    {"HTTP/1.1 304 Not Modified|Content-Length: 5|Content-Type: application/problem+json", 0, true},
+    {"HTTP/1.1 200 OK|Content-Type: +json", -1, false},
+    {"HTTP/1.1 200 OK|Content-Type: text/html; x=application/json", -1, false},
+    {"HTTP/1.1 200 OK|Content-Type:", -1, false},
+    {"HTTP/1.1 200 OK|Content-Type: application/jsonx", -1, false},
+};
+
+static void length_and_kind_of_the_body_are_known(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        print_message("  %s\n", bodies[i].head);
+        read_head(&head, bodies[i].head);
+        assert_int_equal(upstream_head_body_bytes(&head), bodies[i].body_bytes);
+        assert_int_equal(head.says_json, bodies[i].json);
+    }
+}
+
+static void interim_answers_are_counted(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    read_head(&head, "HTTP/1.1 100 Continue||HTTP/1.1 103 Early|Link: x||HTTP/1.1 200 OK");
+    assert_int_equal(head.interims, 2);
+    assert_int_equal(head.status, 200);
+}
+
 static void trailer_fields_are_ignored(void **state)
 {
     static struct upstream_head head;
@@ -233,7 +386,7 @@ static void trailer_fields_are_ignored(void **state)
     read_head(&head, "HTTP/1.1 200 OK|ETag: \"1\"");
     upstream_head_line(&head, text_of("ETag: \"2\"\r\n"));
     upstream_head_line(&head, text_of("Retry-After: 99\r\n"));
-    assert_true(text_equal(upstream_head_fields(&head), "ETag: \"1\"\r\n"));
+    assert_true(text_equal(upstream_head_fields(&head), "ETag: \"1\"\r\n" VIA));
     assert_false(head.asks_to_wait);
 }
 
@@ -251,6 +404,11 @@ static void fields_that_do_not_fit_are_left_out_whole(void **state)
         upstream_head_line(&head, (struct text){line, sizeof(line)});
     upstream_head_line(&head, text_of("Allow: GET"));
     assert_int_equal(upstream_head_fields(&head).bytes, sizeof(line) + 2 + 12);
+    /* Up to the last byte, and Via has its room all the same. */
+    upstream_head_line(&head, (struct text){line, sizeof(head.fields) - head.fields_bytes - strlen(VIA) - 2});
+    upstream_head_line(&head, text_of("Vary: "));
+    upstream_head_line(&head, text_of(""));
+    assert_int_equal(upstream_head_fields(&head).bytes, sizeof(head.fields));
 }
 
 static void freshness_comes_from_the_fields(void **state)
@@ -311,6 +469,32 @@ static void bases_are_checked(void **state)
 }
 
 static const struct {
+    const char *proxy;
+    bool good;
+} proxies[] = {
+    {"http://127.0.0.1:3128", true},
+    {"http://proxy.example/", true},
+    {"http://[::1]:8080", true},
+    {"https://proxy.example:443", false},
+    {"socks5://proxy.example:1080", false},
+    {"proxy.example:3128", false},
+    {"http://", false},
+    {"http:///", false},
+    {"http://user:pw@proxy:3128", false},
+    {"http://proxy:3128/path", false},
+    {"http://proxy:99999", false},
+};
+
+static void proxies_are_checked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(proxies); i++) {
+        print_message("  %s\n", proxies[i].proxy);
+        assert_int_equal(upstream_proxy_check(proxies[i].proxy), proxies[i].good ? 0 : -EINVAL);
+    }
+}
+
+static const struct {
     const char *base, *query, *url;
 } urls[] = {
     {"http://h/api", "cpf=52998224725", "http://h/api?cpf=52998224725"},
@@ -361,10 +545,14 @@ int main(void)
         cmocka_unit_test(every_end_has_its_verdict),
         cmocka_unit_test(every_wait_is_read),
         cmocka_unit_test(only_listed_fields_pass),
+        cmocka_unit_test(what_is_no_good_http_is_told),
+        cmocka_unit_test(length_and_kind_of_the_body_are_known),
+        cmocka_unit_test(interim_answers_are_counted),
         cmocka_unit_test(trailer_fields_are_ignored),
         cmocka_unit_test(fields_that_do_not_fit_are_left_out_whole),
         cmocka_unit_test(freshness_comes_from_the_fields),
         cmocka_unit_test(bases_are_checked),
+        cmocka_unit_test(proxies_are_checked),
         cmocka_unit_test(urls_are_built),
         cmocka_unit_test(only_harmless_values_are_sent),
     };

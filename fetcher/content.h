@@ -1,0 +1,23 @@
+/* content.h - which bodies may be stored: a provider in trouble likes to say "200" over an empty page or an
+ * error in HTML, and such an answer, passed on once, should not be repeated for a minute. Pure. */
+#ifndef SLUICE_CONTENT_H
+#define SLUICE_CONTENT_H
+
+#include <stdbool.h>
+
+#include "common/text.h"
+
+#define CONTENT_DEPTH_MAX 64 /* of nested arrays and objects; what is deeper is not stored */
+
+enum content_rule {
+    CONTENT_JSON, /* what says that it is JSON, and is (RFC 8259) */
+    CONTENT_ANY,
+};
+
+/* The rule of that name, as in CACHE_CONTENT; false when there is none. */
+bool content_rule_find(const char *name, enum content_rule *rule);
+
+/* Whether an answer may be stored for its body's sake. says_json: so does its Content-Type. */
+bool content_storable(enum content_rule rule, bool says_json, struct text body);
+
+#endif
