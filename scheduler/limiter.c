@@ -123,38 +123,41 @@ static int64_t release_forecast(const struct limiter *limiter, const struct perm
 
 typedef int64_t release_rule(const struct limiter *limiter, const struct permit *permit, int64_t at_us);
 
-/* When the last permit of a longer window than today's is released; INT64_MIN without one. */
-static int64_t old_window_end(const struct limiter *limiter, int64_t at_us, release_rule *release_of)
+/* When the last permit is released whose window is longer by more than that; INT64_MIN without one. */
+static int64_t longer_window_end(const struct limiter *limiter, int64_t extra_us, int64_t at_us,
+                                 release_rule *release_of)
 {
     int64_t end_us = INT64_MIN;
 
     for (unsigned i = 0; i < limiter->permit_count; i++) {
         const struct permit *permit = &limiter->permits[i];
-        int64_t release_us = permit->extra_us > 0 ? release_of(limiter, permit, at_us) : INT64_MIN;
+        int64_t release_us = permit->extra_us > extra_us ? release_of(limiter, permit, at_us) : INT64_MIN;
 
         end_us = release_us > end_us ? release_us : end_us;
     }
     return end_us;
 }
 
-/* What was granted since may still fall into that window, which takes no more for it than it did. */
+/* What was granted since the window became shorter may still fall into the longer one, which takes no more
+ * for it than it did. */
 static int64_t release_within(const struct limiter *limiter, const struct permit *permit, int64_t at_us,
-                              release_rule *release_of, int64_t old_end_us)
+                              release_rule *release_of)
 {
     int64_t release_us = release_of(limiter, permit, at_us);
+    int64_t end_us = longer_window_end(limiter, permit->extra_us, at_us, release_of);
 
-    return permit->extra_us == 0 && release_us < old_end_us ? old_end_us : release_us;
+    return release_us < end_us ? end_us : release_us;
 }
 
 /* The N latest releases decide: with the N-th of them one permit is free, with the next one two. */
 static int64_t nth_release(const struct limiter *limiter, int64_t at_us, unsigned ahead,
                            release_rule *release_of)
 {
-    int64_t latest[LIMITER_BURST_MAX] = {0}, old_end_us = old_window_end(limiter, at_us, release_of);
+    int64_t latest[LIMITER_BURST_MAX] = {0};
     unsigned count = 0, burst = limiter->config.burst;
 
     for (unsigned i = 0; i < limiter->permit_count; i++) {
-        int64_t release_us = release_within(limiter, &limiter->permits[i], at_us, release_of, old_end_us);
+        int64_t release_us = release_within(limiter, &limiter->permits[i], at_us, release_of);
         unsigned place;
 
         if (release_us <= at_us || (count == burst && release_us <= latest[burst - 1]))
@@ -215,13 +218,10 @@ static void permit_drop(struct limiter *limiter, struct permit *permit)
 /* Those released by now say nothing any more. */
 static void prune(struct limiter *limiter, int64_t now_us)
 {
-    int64_t old_end_us = old_window_end(limiter, now_us, release);
-
     for (unsigned i = limiter->permit_count; i > 0; i--) {
         struct permit *permit = &limiter->permits[i - 1];
 
-        if (permit->state == PERMIT_BOUND &&
-            release_within(limiter, permit, now_us, release, old_end_us) <= now_us)
+        if (permit->state == PERMIT_BOUND && release_within(limiter, permit, now_us, release) <= now_us)
             permit_drop(limiter, permit);
     }
 }
@@ -260,7 +260,7 @@ static int permit_add(struct limiter *limiter, struct permit permit, int64_t now
 
 int limiter_grant(struct limiter *limiter, uint64_t attempt, int64_t now_us)
 {
-    if (old_window_end(limiter, now_us, release) <= now_us)
+    if (longer_window_end(limiter, 0, now_us, release) <= now_us)
         limiter->past_extra_us = 0;
     return permit_add(limiter, (struct permit){.attempt = attempt, .state = PERMIT_GRANTED}, now_us);
 }
@@ -367,14 +367,12 @@ void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limi
 {
     *memory = (struct limiter_memory){.hold_us = limiter->hold_us > now_us ? limiter->hold_us : 0,
                                       .doubt_ppm = limiter->doubt_ppm};
-    int64_t old_end_us = old_window_end(limiter, now_us, release);
-
     for (unsigned i = 0; i < limiter->permit_count; i++) {
         const struct permit *permit = &limiter->permits[i];
         bool bound = permit->state == PERMIT_BOUND;
         int64_t at_us = (bound ? permit->bound_us : permit->sent_us) + permit->extra_us;
 
-        if (bound && release_within(limiter, permit, now_us, release, old_end_us) <= now_us)
+        if (bound && release_within(limiter, permit, now_us, release) <= now_us)
             continue;
         memory->held += memory->held < limiter->config.burst;
         memory->unanswered += !bound && memory->unanswered < UINT8_MAX;
@@ -384,7 +382,7 @@ void limiter_remember(const struct limiter *limiter, int64_t now_us, struct limi
             memory->extra_us = permit->extra_us;
     }
     memory->bound_us -= memory->extra_us;
-    if (old_end_us >
+    if (longer_window_end(limiter, 0, now_us, release) >
         now_us) /* whose permits came before the order is not told: until then there are no others */
         memory->held = limiter->config.burst;
     roundtrip_summarise(&limiter->roundtrip, &memory->digest);

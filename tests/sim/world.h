@@ -147,7 +147,9 @@ struct world {
     unsigned unsure;      /* so many grants, and until then, the reckoning may be wrong */
     int64_t unsure_until_us;
     int64_t held_until_us;
-    uint64_t sent_of_epoch; /* told to this scheduler */
+    uint64_t sent_of_epoch;   /* told to this scheduler */
+    int64_t forgot_us;        /* when the record was lost last, or the host rebooted; 0 never */
+    int64_t excused_until_us; /* nobody could know of an arrival that fills the window until then */
     struct world_totals totals;
     char broken[160];                        /* the first promise that was not kept; empty: none */
     void (*client)(struct world *world);     /* EVENT_CLIENT; must plan the next one itself */

@@ -307,8 +307,12 @@ void check_arrival(struct world *world, const struct attempt *attempt, const str
 {
     if (core_config(world)->limiter.mode != LIMITER_STRICT)
         return;
+    /* Sent before the record was lost, by a fetcher that has died before it could tell: it counts as sent
+     * when the scheduler came back, and may arrive later. */
+    if (attempt->sent_us < world->forgot_us && attempt->generation != world->fetcher)
+        world->excused_until_us = world->now_us + span_us(world);
     world->totals.checks[CHECK_STRICT]++;
-    if (verdict->early)
+    if (verdict->early && world->now_us >= world->excused_until_us)
         world_broken(world, CHECK_STRICT, "early by so much, attempt",
                      (uint64_t)(verdict->wait_us + verdict->delay_us), attempt->id);
 }

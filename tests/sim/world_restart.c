@@ -103,6 +103,7 @@ void restart_kill(struct world *world)
     struct limiter_record record;
     bool known;
 
+    world->forgot_us = lost ? world->now_us : world->forgot_us;
     if (world->aloud)
         printf("              scheduler dies%s%s\n", world->torn ? " in a write" : "",
                lost ? ", its state is lost" : "");

@@ -234,6 +234,21 @@ static void a_shorter_window_lets_the_old_one_end_first(void **state)
     assert_int_equal(limiter_next_us(&limiter, now_us + 2 * T), now_us + 2 * T + MS + T / 10 + MARGIN / 10);
 }
 
+/* What went out between two orders is of neither the oldest window nor the newest (stories 5144 and 8439). */
+static void a_window_that_becomes_shorter_twice_lets_the_first_one_end(void **state)
+{
+    int64_t now_us = START + 2 * T;
+    struct limiter limiter = shortened(now_us);
+
+    (void)state;
+    exchange(&limiter, 2, now_us + 400 * MS, MS);
+    limiter_rate(&limiter, T / 50, now_us + 410 * MS);
+    assert_in_range(limiter_next_us(&limiter, now_us + 600 * MS), now_us + MS + T, now_us + MS + T + MARGIN);
+    limiter_grant(&limiter, 3, now_us + 2 * T); /* and then nothing is left of it */
+    limiter_unsent(&limiter, 3);
+    assert_int_equal(limiter_next_us(&limiter, now_us + 2 * T), now_us + 2 * T);
+}
+
 static struct limiter next_epoch(const struct limiter *limiter, int64_t now_us, int64_t later_us)
 {
     struct limiter_memory memory;
@@ -407,6 +422,7 @@ int main(void)
         cmocka_unit_test(sends_ahead_of_answers_only_while_they_are_not_overdue),
         cmocka_unit_test(a_clock_step_counts_only_where_the_window_is_no_multiple),
         cmocka_unit_test(a_shorter_window_lets_the_old_one_end_first),
+        cmocka_unit_test(a_window_that_becomes_shorter_twice_lets_the_first_one_end),
         cmocka_unit_test(a_restart_remembers_the_old_window),
         cmocka_unit_test(what_comes_to_light_keeps_the_old_window),
         cmocka_unit_test(a_restart_changes_nothing_for_one_permit),
