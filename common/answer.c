@@ -6,13 +6,14 @@
 
 #include <errno.h>
 
-#define ANSWER_MARK 0x31726e41U /* "Anr1": change it with the layout, and old records read as foreign */
+#define ANSWER_MARK 0x32726e41U /* "Anr2": change it with the layout, and old records read as foreign */
 
 struct answer_head {
     uint32_t mark;
     uint32_t status;
     uint32_t fields_bytes;
     uint32_t body_bytes;
+    int64_t made_wall_us;
     int64_t stored_wall_us;
     int64_t fresh_wall_us;
     int64_t stale_wall_us;
@@ -36,6 +37,7 @@ void answer_write(const struct answer *answer, char *record)
                                .status = answer->status,
                                .fields_bytes = (uint32_t)answer->fields.bytes,
                                .body_bytes = (uint32_t)answer->body.bytes,
+                               .made_wall_us = answer->made_wall_us,
                                .stored_wall_us = answer->stored_wall_us,
                                .fresh_wall_us = answer->fresh_wall_us,
                                .stale_wall_us = answer->stale_wall_us};
@@ -59,6 +61,7 @@ int answer_read(struct text record, struct answer *answer)
         .status = head.status,
         .fields = {.at = record.at + sizeof(head), .bytes = head.fields_bytes},
         .body = {.at = record.at + sizeof(head) + head.fields_bytes, .bytes = head.body_bytes},
+        .made_wall_us = head.made_wall_us,
         .stored_wall_us = head.stored_wall_us,
         .fresh_wall_us = head.fresh_wall_us,
         .stale_wall_us = head.stale_wall_us};

@@ -13,6 +13,7 @@ struct answer {
     unsigned status;
     struct text fields; /* whole lines "Name: value\r\n", only those that may be passed on */
     struct text body;
+    int64_t made_wall_us;   /* when the provider made it, by its Age and Date: `Age` counts from then */
     int64_t stored_wall_us; /* when it came */
     int64_t fresh_wall_us;  /* fresh until; 0: must not be served from a cache */
     int64_t stale_wall_us;  /* may stand in for an error until */

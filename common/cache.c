@@ -16,7 +16,7 @@ struct cache {
     char path[CACHE_PATH_BYTES];
     MDB_env *env; /* NULL while there is no file that can be read */
     MDB_txn *txn;
-    MDB_dbi answers;
+    MDB_dbi answers, failures;
     bool reading;     /* txn is live */
     struct stat seen; /* the file that is open, or the one that could not be opened */
 };
@@ -172,6 +172,8 @@ static void open_file(struct cache *cache)
     rc = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &txn);
     if (rc == 0) {
         rc = mdb_dbi_open(txn, CACHE_DATABASE, 0, &cache->answers);
+        if (rc == 0)
+            rc = mdb_dbi_open(txn, CACHE_FAILURES, 0, &cache->failures);
         if (rc)
             mdb_txn_abort(txn);
         else
@@ -240,6 +242,16 @@ int cache_find(struct cache *cache, const struct cache_key *key, struct answer *
     cache->reading = true;
     rc = mdb_get(cache->txn, cache->answers, &name, &value);
     if (rc || answer_read((struct text){value.mv_data, value.mv_size}, answer) < 0)
+        return -ENOENT;
+    return 0;
+}
+
+int cache_find_failure(struct cache *cache, const struct cache_key *key, struct failure *failure)
+{
+    MDB_val name = {.mv_size = sizeof(key->bytes), .mv_data = (void *)key->bytes}, value;
+
+    if (!cache->reading || mdb_get(cache->txn, cache->failures, &name, &value) ||
+        failure_read((struct text){value.mv_data, value.mv_size}, failure) < 0)
         return -ENOENT;
     return 0;
 }

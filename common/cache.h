@@ -9,13 +9,16 @@
 #include <stdint.h>
 
 #include "common/answer.h"
+#include "common/failure.h"
 #include "common/message.h"
 
 struct cache;
 
-/* The file's layout, for the writer: LMDB without a folder of its own, in CACHE_DIR; key -> answer record. */
+/* The file's layout, for the writer: LMDB without a folder of its own, in CACHE_DIR; key -> answer record,
+ * and key -> what is remembered of a failed attempt (failure.h). */
 #define CACHE_FILE          "answers.mdb"
 #define CACHE_DATABASE      "answers"
+#define CACHE_FAILURES      "failures"
 #define CACHE_DATABASES_MAX 4 /* named ones: the writer keeps others beside it */
 #define CACHE_PATH_BYTES    1152
 
@@ -40,6 +43,8 @@ void cache_close(struct cache *cache); /* takes NULL */
 /* 0, and the answer borrows from the map until cache_release(); -ENOENT: not there (or no cache file). It is
  * the caller who compares the answer's times with now. */
 int cache_find(struct cache *cache, const struct cache_key *key, struct answer *answer);
+/* What is remembered of a failure to replace the answer that was found last. 0, or -ENOENT: nothing. */
+int cache_find_failure(struct cache *cache, const struct cache_key *key, struct failure *failure);
 /* Ends the borrowing of all answers; call it before the process sleeps, since a held one pins pages. */
 void cache_release(struct cache *cache);
 

@@ -57,20 +57,21 @@ static void on_drain_over(evutil_socket_t fd, short what, void *arg)
     loop_fail(loop);
 }
 
-static bool open_base(struct loop *loop)
+static bool open_base(struct loop *loop, enum loop_timers timers)
 {
     struct event_config *config = event_config_new();
 
     if (!config)
         return false;
     /* Without it timers are 2-3 ms late, and a slot is a promise of microseconds. */
-    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    if (timers == LOOP_PRECISE)
+        event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     return loop->base != NULL;
 }
 
-struct loop *loop_new(const char *process, int64_t drain_us)
+struct loop *loop_new(const char *process, enum loop_timers timers, int64_t drain_us)
 {
     struct loop *loop = calloc(1, sizeof(*loop));
 
@@ -79,7 +80,7 @@ struct loop *loop_new(const char *process, int64_t drain_us)
     loop->process = process;
     loop->drain_us = drain_us;
     signal(SIGPIPE, SIG_IGN);
-    if (!open_base(loop)) {
+    if (!open_base(loop, timers)) {
         loop_free(loop);
         return NULL;
     }

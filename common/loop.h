@@ -10,8 +10,12 @@
 
 struct loop;
 
+/* Precise timers are 0.05 ms late, and cost a system call in each turn of the loop; coarse ones are some
+ * milliseconds late or early, which is no matter where no slot hangs on them. */
+enum loop_timers { LOOP_PRECISE, LOOP_COARSE };
+
 /* NULL when out of memory or descriptors. */
-struct loop *loop_new(const char *process, int64_t drain_us);
+struct loop *loop_new(const char *process, enum loop_timers timers, int64_t drain_us);
 void loop_free(struct loop *loop); /* takes NULL */
 
 struct event_base *loop_base(struct loop *loop);

@@ -109,7 +109,8 @@ struct message_uints {
     FIELD(TEXT, name, "nm", MESSAGE_LABEL_BYTES, OPTIONAL, "the policy's")                                   \
     FIELD(INT, span_us, "us", INT64_MAX, OPTIONAL, "the window; how long a trip holds")                      \
     FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL, "epoch of the gateway of the request to remove")        \
-    FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL, "and its id, as in `submit`")
+    FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL, "and its id, as in `submit`")                        \
+    FIELD(BYTES, key, "k", MESSAGE_KEY_BYTES, OPTIONAL, "`purge`: of the one answer that is meant")
 #define MESSAGE_FIELDS_query(FIELD)                                                                          \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "unique within the gateway's epoch")                         \
     FIELD(TEXT, what, "wh", MESSAGE_LABEL_BYTES, REQUIRED, "`controls`, `queue`, `place`, `job` or `burst`") \
@@ -244,7 +245,10 @@ struct message_uints {
     FIELD(TEXT, method, "m1", 16, REQUIRED, "`GET`")                                                         \
     FIELD(TEXT, query, "qs", 2048, REQUIRED, "canonical query string, without '?'")                          \
     FIELD(TEXT, client_id, "ci", 128, REQUIRED, "the credential: header client-id")                          \
-    FIELD(TEXT, traceparent, "tp", 128, OPTIONAL, "W3C trace context to continue")
+    FIELD(TEXT, traceparent, "tp", 128, OPTIONAL, "W3C trace context to continue")                           \
+    FIELD(INT, not_before_us, "nb", INT64_MAX, OPTIONAL,                                                     \
+          "wall clock: what the cache has from before is not good enough")                                   \
+    FIELD(UINT, no_store, "ns", 1, OPTIONAL, "1: the answer may not be stored")
 
 /* How an attempt ended (field `outcome` of `fetched`). */
 #define FETCH_OUTCOMES(OUTCOME)                                                                              \
@@ -254,7 +258,10 @@ struct message_uints {
             "an error of the provider (a 503 may have hold_us) or of the way to it, after the write; paid")  \
     OUTCOME(3, UNSENT,                                                                                       \
             "nothing was written (none: expired or aborted; else no connection): the permit comes back")     \
-    OUTCOME(4, CACHED, "the cache had the answer meanwhile: the permit comes back")                          \
+    OUTCOME(                                                                                                 \
+        4, CACHED,                                                                                           \
+        "the cache had the answer meanwhile, or (with a reason) a stale one, and a call for it has just "    \
+        "failed: the permit comes back")                                                                     \
     OUTCOME(5, REFUSED, "the breaker is open: the permit comes back")
 #define FETCH_OUTCOME_MAX 5
 
@@ -273,7 +280,7 @@ enum fetch_outcome {
     ORDER(4, REMOVE, "remove", "one request is refused now")                                                 \
     ORDER(5, TRIP, "trip", "the breaker opens, for the fetcher")                                             \
     ORDER(6, RESET, "reset", "the breaker closes, for the fetcher")                                          \
-    ORDER(7, PURGE, "purge", "the cache is emptied, by the fetcher")
+    ORDER(7, PURGE, "purge", "the cache is emptied, or loses one answer, by the fetcher")
 #define CONTROL_ORDER_MAX 7
 
 enum control_order {

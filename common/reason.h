@@ -62,6 +62,8 @@
     REASON(UPSTREAM_ERROR, "upstream_error", 502, true, "http_response_incomplete",                          \
            "The provider answered with an error of its own")                                                 \
     REASON(REMOVED, "removed", 503, false, "http_request_denied", "An operator has removed the request")     \
+    REASON(NOT_CACHED, "not_cached", 504, false, "http_request_denied",                                      \
+           "The cache has no answer that this request allows")                                               \
     REASON(CANCELLED, "cancelled", 499, false, "", "The client has left")                                    \
     REASON(INTERNAL, "internal", 500, false, "proxy_internal_error", "The proxy failed")
 

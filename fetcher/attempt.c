@@ -81,19 +81,42 @@ static struct bus_body *record_of(const struct answer *answer)
     return body;
 }
 
-/* The last look: the answer may have come meanwhile, for somebody else. */
+/* Whether what the cache has will do; the reason why it will though it is stale, or NONE. Fresh: it may have
+ * come meanwhile, for somebody else. Stale: another attempt for it has just failed, and a second one may not
+ * follow so soon, whoever has asked for it. */
+static bool will_do(struct fetcher *fetcher, const struct grant *grant, const struct answer *answer,
+                    enum reason *reason)
+{
+    int64_t wall_us = clock_wall_us();
+    struct failure failure;
+
+    *reason = REASON_NONE;
+    if (answer->stored_wall_us < grant->not_before_us)
+        return false;
+    if (answer->fresh_wall_us > wall_us)
+        return true;
+    if (answer->stale_wall_us <= wall_us ||
+        cache_writer_find_failure(fetcher->cache, &grant->key, &failure) < 0 ||
+        failure_phase(&failure, wall_us) != FAILURE_PAUSES)
+        return false;
+    *reason = failure.reason;
+    return true;
+}
+
+/* The last look. */
 static bool answer_from_cache(struct fetcher *fetcher, struct grant *grant)
 {
     struct message fetched = {.type = MESSAGE_TYPE_fetched};
     struct bus_body *body = NULL;
     struct answer answer;
+    enum reason reason;
 
     if (cache_writer_find(fetcher->cache, &grant->key, &answer) == 0 &&
-        answer.fresh_wall_us > clock_wall_us())
+        will_do(fetcher, grant, &answer, &reason))
         body = record_of(&answer);
     if (body) {
         fetched.fetched.outcome = FETCH_CACHED;
-        fetched.fetched.reason = text_of(reason_name(REASON_NONE));
+        fetched.fetched.reason = text_of(reason_name(reason));
         fetched.fetched.status = answer.status;
         fetched.fetched.ended_at_us = clock_now_us();
     }
@@ -211,21 +234,54 @@ static void on_sent(void *arg, int64_t sent_at_us)
     fetcher_tell_sent(fetcher, grant);
 }
 
+/* The provider has taken back what it said before, or whoever asks may not know it any more: what the cache
+ * has of it must not stand in for an error later. */
+static void forget_answer(struct fetcher *fetcher, const struct grant *grant)
+{
+    struct answer older;
+    bool known = cache_writer_find(fetcher->cache, &grant->key, &older) == 0;
+
+    cache_writer_release(fetcher->cache);
+    if (known)
+        cache_writer_remove(fetcher->cache, &grant->key);
+}
+
+/* While the cache has an answer that may stand in, others need not ask in vain so soon. A connection that
+ * died as it was used again says nothing about the provider. */
+static void keep_failure(struct fetcher *fetcher, const struct grant *grant,
+                         const struct upstream_verdict *verdict)
+{
+    bool failed = (verdict->outcome == FETCH_FAILED && verdict->reason != REASON_UPSTREAM_RACE) ||
+                  (verdict->outcome == FETCH_UNSENT && verdict->reason != REASON_NONE);
+    int rc;
+
+    if (!failed || fetcher->backoff.first_us == 0)
+        return;
+    rc = cache_writer_fail(fetcher->cache, &grant->key, &fetcher->backoff, verdict->reason, clock_wall_us());
+    if (rc < 0 && rc != -ENOENT && rc != -ENODEV)
+        log_warn("failure_not_kept", log_str("why", strerror(-rc)));
+}
+
 /* Stores what may be stored, and gives the record for the report; NULL when out of memory. */
 static struct bus_body *keep_answer(struct fetcher *fetcher, struct grant *grant,
                                     const struct transfer_result *result)
 {
-    int64_t now_wall_us = clock_wall_us();
+    struct freshness_moment came = {.wall_us = clock_wall_us(),
+                                    .took_us = result->ended_at_us - result->sent_at_us};
     struct answer answer = {
         .status = result->head->status, .fields = upstream_head_fields(result->head), .body = result->body};
-    bool stored = freshness_apply(&result->head->freshness, &fetcher->freshness, now_wall_us, &answer) &&
-                  content_storable(fetcher->content, result->head->says_json, result->body);
+    bool may = freshness_apply(&result->head->freshness, &fetcher->freshness, &came, &answer);
+    bool stored =
+        may && !grant->no_store &&
+        (answer.status != 200 || content_storable(fetcher->content, result->head->says_json, result->body));
 
     if (stored) {
-        int rc = cache_writer_store(fetcher->cache, &grant->key, &answer, now_wall_us);
+        int rc = cache_writer_store(fetcher->cache, &grant->key, &answer, came.wall_us);
 
-        fetcher_tell_stored(fetcher, grant, rc, answer.fresh_wall_us - now_wall_us);
+        fetcher_tell_stored(fetcher, grant, rc, answer.fresh_wall_us - came.wall_us);
         stored = rc == 0;
+    } else if (!may && !grant->no_store && answer.status < 500) {
+        forget_answer(fetcher, grant);
     }
     if (!stored) /* or the client would be told that it was */
         answer.fresh_wall_us = answer.stale_wall_us = 0;
@@ -272,6 +328,7 @@ static void on_ended(void *arg, const struct transfer_result *result)
         fetcher->hold_at_us = result->first_at_us + verdict.hold_us; /* a scheduler may be away just now */
     if (verdict.answer && verdict.outcome != FETCH_LIMITED)
         body = keep_answer(fetcher, grant, result);
+    keep_failure(fetcher, grant, &verdict); /* before the report: who hears of it finds it there */
     fetched.fetched.outcome = verdict.outcome;
     fetched.fetched.reason = text_of(reason_name(verdict.reason));
     fetched.fetched.status = verdict.answer || verdict.outcome == FETCH_LIMITED ? result->head->status : 0;
@@ -312,6 +369,8 @@ static const char *prepare(struct fetcher *fetcher, struct grant *grant, struct 
     if (upstream_url_make(grant->lane->url, message.request.query, url) < 0)
         return "its query makes no URL";
     snprintf(id, sizeof(id), "%s.%" PRIu64, grant->request, grant->attempt);
+    grant->not_before_us = message.request.not_before_us;
+    grant->no_store = message.request.no_store == 1;
     request.client_id = message.request.client_id;
     request.request_id = text_of(id);
     if (upstream_value_ok(message.request.traceparent))

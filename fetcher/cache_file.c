@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/boot.h"
+#include "common/failure.h"
 
 #define STAMP_FILE  "answers.stamp"
 #define LOCK_FILE   "writer.lock"
@@ -180,6 +181,27 @@ static int check_records(const struct cache_file *file, MDB_txn *txn)
     return rc;
 }
 
+/* Each belongs to an answer. */
+static int check_failures(const struct cache_file *file, MDB_txn *txn)
+{
+    struct failure failure;
+    MDB_val key, value;
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn, file->failures, &cursor);
+
+    if (rc)
+        return rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        MDB_val answer;
+
+        if (failure_read((struct text){value.mv_data, value.mv_size}, &failure) < 0 ||
+            mdb_get(txn, file->answers, &key, &answer))
+            break;
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc == 0 ? MDB_CORRUPTED : rc;
+}
+
 static int open_databases(struct cache_file *file)
 {
     MDB_txn *txn;
@@ -191,7 +213,11 @@ static int open_databases(struct cache_file *file)
     if (rc == 0)
         rc = mdb_dbi_open(txn, CACHE_EXPIRY_DATABASE, MDB_CREATE, &file->expiry);
     if (rc == 0)
+        rc = mdb_dbi_open(txn, CACHE_FAILURES, MDB_CREATE, &file->failures);
+    if (rc == 0)
         rc = check_records(file, txn);
+    if (rc == 0)
+        rc = check_failures(file, txn);
     if (rc) {
         mdb_txn_abort(txn);
         return rc;

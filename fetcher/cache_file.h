@@ -23,7 +23,7 @@ struct cache_file {
     size_t max_bytes;
     int lock_fd;  /* -1: not locked yet */
     MDB_env *env; /* NULL: closed */
-    MDB_dbi answers, expiry;
+    MDB_dbi answers, expiry, failures;
 };
 
 /* What happened to a file that could not be used: for the log. */

@@ -1,12 +1,12 @@
-/* cache_writer.c - see cache_writer.h. Two databases change together in each transaction: the answers, and an
- * index of when each has expired for good. */
+/* cache_writer.c - see cache_writer.h. Here: when to open, to make room, to start anew; what a transaction
+ * does is in cache_room.c. */
 #include "fetcher/cache_writer.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fetcher/cache_file.h"
+#include "fetcher/cache_room.h"
 
 #define EXPIRE_PER_STORE 8   /* expired answers removed along with a store */
 #define EXPIRE_PER_TICK  128 /* and by a tick: some 0.2 ms */
@@ -122,121 +122,22 @@ int cache_writer_find(struct cache_writer *writer, const struct cache_key *key, 
     return 0;
 }
 
+int cache_writer_find_failure(struct cache_writer *writer, const struct cache_key *key,
+                              struct failure *failure)
+{
+    MDB_val name = {.mv_size = sizeof(key->bytes), .mv_data = (void *)key->bytes}, value;
+
+    if (!writer->reading || mdb_get(writer->reader, writer->file.failures, &name, &value) ||
+        failure_read((struct text){value.mv_data, value.mv_size}, failure) < 0)
+        return -ENOENT;
+    return 0;
+}
+
 void cache_writer_release(struct cache_writer *writer)
 {
     if (writer->reading)
         mdb_txn_reset(writer->reader);
     writer->reading = false;
-}
-
-static void index_key(int64_t stale_wall_us, const void *key, unsigned char bytes[CACHE_EXPIRY_BYTES])
-{
-    for (unsigned i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)((uint64_t)stale_wall_us >> (8 * (7 - i)));
-    memcpy(bytes + 8, key, MESSAGE_KEY_BYTES);
-}
-
-static int64_t index_time(const MDB_val *entry)
-{
-    const unsigned char *bytes = entry->mv_data;
-    uint64_t time = 0;
-
-    for (unsigned i = 0; i < 8; i++)
-        time = time << 8 | bytes[i];
-    return (int64_t)time;
-}
-
-/* Removes up to `most` answers whose time ends before `until_us`, soonest first. LMDB's code; *removed
- * counts. */
-static int remove_soonest(struct cache_writer *writer, MDB_txn *txn, int64_t until_us, unsigned most,
-                          unsigned *removed)
-{
-    MDB_val entry, nothing;
-    MDB_cursor *cursor;
-    int rc = mdb_cursor_open(txn, writer->file.expiry, &cursor);
-
-    if (rc)
-        return rc;
-    for (unsigned i = 0; i < most; i++) {
-        MDB_val name;
-
-        rc = mdb_cursor_get(cursor, &entry, &nothing, MDB_FIRST);
-        if (rc || entry.mv_size != CACHE_EXPIRY_BYTES || index_time(&entry) > until_us)
-            break;
-        name = (MDB_val){.mv_size = MESSAGE_KEY_BYTES, .mv_data = (char *)entry.mv_data + 8};
-        rc = mdb_del(txn, writer->file.answers, &name, NULL);
-        if (rc == 0 || rc == MDB_NOTFOUND)
-            rc = mdb_cursor_del(cursor, 0);
-        if (rc)
-            break;
-        (*removed)++;
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static size_t stat_bytes(MDB_txn *txn, MDB_dbi database)
-{
-    MDB_stat stat;
-
-    if (mdb_stat(txn, database, &stat))
-        return 0;
-    return (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * stat.ms_psize;
-}
-
-/* Pages are never changed in place: each deletion needs fresh ones, and what a transaction frees only the
- * next but one may use. So an eighth of the map stays free of live pages, and room for the coming answer
- * thrice. */
-static bool over_mark(const struct cache_writer *writer, MDB_txn *txn, size_t coming)
-{
-    size_t used = stat_bytes(txn, writer->file.answers) + stat_bytes(txn, writer->file.expiry);
-
-    return used + 3 * coming > writer->file.max_bytes - writer->file.max_bytes / 8;
-}
-
-static int make_room(struct cache_writer *writer, MDB_txn *txn, size_t coming, unsigned *removed)
-{
-    int rc = 0;
-
-    for (unsigned i = 0; i < EVICT_PER_STORE && rc == 0 && over_mark(writer, txn, coming); i++)
-        rc = remove_soonest(writer, txn, INT64_MAX, 1, removed);
-    return rc;
-}
-
-static int forget_older(struct cache_writer *writer, MDB_txn *txn, MDB_val *name)
-{
-    unsigned char bytes[CACHE_EXPIRY_BYTES];
-    MDB_val entry = {.mv_size = sizeof(bytes), .mv_data = bytes}, value;
-    struct answer older;
-    int rc = mdb_get(txn, writer->file.answers, name, &value);
-
-    if (rc)
-        return rc == MDB_NOTFOUND ? 0 : rc;
-    if (answer_read((struct text){value.mv_data, value.mv_size}, &older) < 0)
-        return MDB_CORRUPTED;
-    index_key(older.stale_wall_us, name->mv_data, bytes);
-    rc = mdb_del(txn, writer->file.expiry, &entry, NULL);
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static int put(struct cache_writer *writer, MDB_txn *txn, const struct cache_key *key,
-               const struct answer *answer)
-{
-    unsigned char bytes[CACHE_EXPIRY_BYTES];
-    MDB_val name = {.mv_size = sizeof(key->bytes), .mv_data = (void *)key->bytes};
-    MDB_val record = {.mv_size = answer_bytes(answer)};
-    MDB_val entry = {.mv_size = sizeof(bytes), .mv_data = bytes}, nothing = {.mv_size = 0, .mv_data = NULL};
-    int rc = forget_older(writer, txn, &name);
-
-    if (rc)
-        return rc;
-    index_key(answer->stale_wall_us, key->bytes, bytes);
-    rc = mdb_put(txn, writer->file.expiry, &entry, &nothing, 0);
-    if (rc == 0)
-        rc = mdb_put(txn, writer->file.answers, &name, &record, MDB_RESERVE);
-    if (rc == 0)
-        answer_write(answer, record.mv_data);
-    return rc;
 }
 
 /* One transaction; LMDB's code. */
@@ -249,11 +150,11 @@ static int store_once(struct cache_writer *writer, const struct cache_key *key, 
 
     if (rc)
         return rc;
-    rc = remove_soonest(writer, txn, now_wall_us, EXPIRE_PER_STORE, &removed);
+    rc = cache_room_expire(&writer->file, txn, now_wall_us, EXPIRE_PER_STORE, &removed);
     if (rc == 0)
-        rc = make_room(writer, txn, answer_bytes(answer), &removed);
+        rc = cache_room_make(&writer->file, txn, answer_bytes(answer), EVICT_PER_STORE, &removed);
     if (rc == 0)
-        rc = put(writer, txn, key, answer);
+        rc = cache_room_put(&writer->file, txn, key, answer);
     if (rc) {
         mdb_txn_abort(txn);
         return rc;
@@ -272,7 +173,7 @@ static int remove_in_own_txn(struct cache_writer *writer, int64_t until_us, unsi
 
     if (rc)
         return rc;
-    rc = remove_soonest(writer, txn, until_us, most, &removed);
+    rc = cache_room_expire(&writer->file, txn, until_us, most, &removed);
     if (rc == 0)
         count_entries(writer, txn);
     if (rc || removed == 0) {
@@ -303,6 +204,16 @@ static int let_age(struct cache_writer *writer)
         return rc;
     }
     return mdb_txn_commit(txn);
+}
+
+/* In a full map; more from round to round. */
+static int make_room(struct cache_writer *writer, unsigned round)
+{
+    int rc;
+
+    mdb_reader_check(writer->file.env, NULL); /* a reader that died pins the pages of its time */
+    rc = remove_in_own_txn(writer, INT64_MAX, EVICT_FIRST << round);
+    return rc ? rc : let_age(writer);
 }
 
 /* A full map is not the file's fault, nor is a disk that refuses; anything else LMDB says about the contents
@@ -352,10 +263,7 @@ static int store_somehow(struct cache_writer *writer, const struct cache_key *ke
     int rc = store_once(writer, key, answer, now_wall_us);
 
     for (unsigned round = 0; rc == MDB_MAP_FULL && round < EVICT_ROUNDS; round++) {
-        mdb_reader_check(writer->file.env, NULL); /* a reader that died pins the pages of its time */
-        rc = remove_in_own_txn(writer, INT64_MAX, EVICT_FIRST << round);
-        if (rc == 0)
-            rc = let_age(writer);
+        rc = make_room(writer, round);
         if (rc == 0)
             rc = store_once(writer, key, answer, now_wall_us);
     }
@@ -384,6 +292,64 @@ int cache_writer_store(struct cache_writer *writer, const struct cache_key *key,
     return 0;
 }
 
+/* What one key has is changed: removed, or (with a policy) marked by a failure. */
+struct change {
+    const struct cache_key *key;
+    const struct failure_policy *policy;
+    enum reason reason;
+    int64_t now_wall_us;
+};
+
+static int change_once(struct cache_writer *writer, const struct change *change)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(writer->file.env, NULL, 0, &txn);
+
+    if (rc)
+        return rc;
+    if (change->policy)
+        rc = cache_room_fail(&writer->file, txn, change->key, change->policy, change->reason,
+                             change->now_wall_us);
+    else
+        rc = cache_room_remove(&writer->file, txn, change->key);
+    if (rc) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return mdb_txn_commit(txn);
+}
+
+/* Where the map is too full for it, those make room that would end soonest. */
+static int change_somehow(struct cache_writer *writer, const struct change *change)
+{
+    int rc;
+
+    cache_writer_release(writer);
+    if (!writer->file.env)
+        return -ENODEV;
+    rc = change_once(writer, change);
+    for (unsigned round = 0; rc == MDB_MAP_FULL && round < EVICT_ROUNDS; round++) {
+        rc = make_room(writer, round);
+        if (rc == 0)
+            rc = change_once(writer, change);
+    }
+    if (rc == MDB_NOTFOUND)
+        return -ENOENT;
+    return rc ? file_error(writer, rc) : 0;
+}
+
+int cache_writer_remove(struct cache_writer *writer, const struct cache_key *key)
+{
+    return change_somehow(writer, &(struct change){.key = key});
+}
+
+int cache_writer_fail(struct cache_writer *writer, const struct cache_key *key,
+                      const struct failure_policy *policy, enum reason reason, int64_t now_wall_us)
+{
+    return change_somehow(
+        writer, &(struct change){.key = key, .policy = policy, .reason = reason, .now_wall_us = now_wall_us});
+}
+
 static int purge_once(struct cache_writer *writer)
 {
     MDB_txn *txn;
@@ -395,6 +361,8 @@ static int purge_once(struct cache_writer *writer)
     rc = mdb_drop(txn, writer->file.answers, 0);
     if (rc == 0)
         rc = mdb_drop(txn, writer->file.expiry, 0);
+    if (rc == 0)
+        rc = mdb_drop(txn, writer->file.failures, 0);
     if (rc) {
         mdb_txn_abort(txn);
         return rc;

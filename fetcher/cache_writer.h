@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/cache.h"
+#include "common/failure.h"
 
 struct cache_writer;
 
@@ -34,6 +35,9 @@ void cache_writer_close(struct cache_writer *writer); /* syncs once; takes NULL 
 
 /* As cache_find() and cache_release(): LMDB forbids to open one file twice in a process. */
 int cache_writer_find(struct cache_writer *writer, const struct cache_key *key, struct answer *answer);
+/* As cache_find_failure(). */
+int cache_writer_find_failure(struct cache_writer *writer, const struct cache_key *key,
+                              struct failure *failure);
 void cache_writer_release(struct cache_writer *writer);
 
 /* Stores the answer, in place of an older one; ends the borrowing of answers that were found. Borrows. 0;
@@ -41,6 +45,15 @@ void cache_writer_release(struct cache_writer *writer);
  * file; or what the disk says. */
 int cache_writer_store(struct cache_writer *writer, const struct cache_key *key, const struct answer *answer,
                        int64_t now_wall_us);
+
+/* Removes that answer; ends the borrowing of those that were found. 0; -ENOENT: it is not there; or as from
+ * cache_writer_store(). */
+int cache_writer_remove(struct cache_writer *writer, const struct cache_key *key);
+
+/* Remembers beside that answer that an attempt has failed, until it is replaced; ends the borrowing. 0;
+ * -ENOENT: there is none, or it is too old to stand in; or as from cache_writer_store(). */
+int cache_writer_fail(struct cache_writer *writer, const struct cache_key *key,
+                      const struct failure_policy *policy, enum reason reason, int64_t now_wall_us);
 
 /* Removes every answer; ends the borrowing of those that were found. Gives their number. 0 or as from
  * cache_writer_store(). What is on its way to the provider is stored as ever when it comes. */

@@ -448,14 +448,19 @@ static void open_lane(struct fetcher *fetcher, const struct config *config)
                                      .reset_max_us = config->breaker_reset_max_us,
                                      .hold_max_us = config->hold_max_us,
                                      .lease_us = config->external_api_timeout_us + LEASE_SLACK_US};
+    struct text bad; /* fetcher_judge() has seen to that */
 
     fetcher->lane = (struct upstream_lane){.name = "score",
                                            .url = config->upstream_url,
                                            .slow_us = config->breaker_slow_us,
                                            .probe_us = config->breaker_probe_us};
     breaker_init(&fetcher->lane.breaker, &breaker);
-    fetcher->freshness =
-        (struct freshness_policy){.ttl_us = config->cache_ttl_us, .stale_us = config->cache_stale_us};
+    fetcher->freshness = (struct freshness_policy){.ttl_us = config->cache_ttl_us,
+                                                   .stale_us = config->cache_stale_us,
+                                                   .negative_us = config->cache_negative_ttl_us};
+    freshness_read_statuses(text_of(config->cache_negative_statuses), &fetcher->freshness.negative, &bad);
+    fetcher->backoff = (struct failure_policy){.first_us = config->stale_backoff_us,
+                                               .most_us = config->stale_backoff_max_us};
     content_rule_find(config->cache_content, &fetcher->content); /* one of its choices */
 }
 
@@ -486,6 +491,9 @@ static bool has_certificate(const char *path)
 
 int fetcher_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
+    struct freshness_statuses statuses;
+    struct text bad;
+
     if (upstream_url_check(config->upstream_url) < 0)
         snprintf(error, CONFIG_ERROR_BYTES,
                  "UPSTREAM_URL: '%.200s' is not an http or https URL without user and fragment",
@@ -500,6 +508,12 @@ int fetcher_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
     else if (config->response_max_bytes > config->responses_max_mb << 20)
         snprintf(error, CONFIG_ERROR_BYTES, "RESPONSES_MAX_MB: '%d' MiB are less than RESPONSE_MAX_BYTES",
                  (int)config->responses_max_mb);
+    else if (freshness_read_statuses(text_of(config->cache_negative_statuses), &statuses, &bad) < 0)
+        snprintf(
+            error, CONFIG_ERROR_BYTES,
+            "CACHE_NEGATIVE_STATUSES: '%.*s' is no status from 300 to 499 that may be stored (304, 429 and "
+            "errors of the provider never are)",
+            TEXT_ARGS(bad));
     else
         return 0;
     return -EINVAL;

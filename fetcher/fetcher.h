@@ -8,7 +8,8 @@
 
 struct fetcher;
 
-/* Refuses options that the table cannot judge (config_judge of common/config.h): UPSTREAM_URL. */
+/* Refuses options that the table cannot judge (config_judge of common/config.h): UPSTREAM_URL,
+ * CACHE_NEGATIVE_STATUSES. */
 int fetcher_judge(const struct config *config, char error[CONFIG_ERROR_BYTES]);
 
 /* Opens everything and says READY. NULL when it cannot: it has logged why. The config is borrowed for its

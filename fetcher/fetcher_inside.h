@@ -33,6 +33,7 @@ struct fetcher {
     struct metrics metrics;
     struct cache_writer *cache;
     struct freshness_policy freshness;
+    struct failure_policy backoff;
     enum content_rule content;
     struct transfers *transfers;
     struct upstream_lane lane;

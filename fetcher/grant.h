@@ -26,7 +26,9 @@ struct grant {
     char request[MESSAGE_ID_BYTES + 1];
     struct cache_key key;
     int64_t earliest_at_us, latest_at_us, deadline_at_us;
-    bool late; /* slower than is good, and the breaker knows it */
+    int64_t not_before_us; /* wall clock: what the cache has from before is not good enough; 0: all is */
+    bool no_store;         /* the answer may not be kept */
+    bool late;             /* slower than is good, and the breaker knows it */
     struct event *timer;
     struct transfer *transfer;
 };

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     rc = EXIT_FAILURE;
     log_open("fetcher", config_log_level(&config));
-    loop = loop_new("fetcher", config.drain_us);
+    loop = loop_new("fetcher", LOOP_PRECISE, config.drain_us);
     if (loop)
         fetcher = fetcher_new(loop, &config);
     if (fetcher)

@@ -1,11 +1,26 @@
 /* orders.c - what operators order by way of the scheduler, which audits it: breaker and cache are ours. */
+#include <errno.h>
+
 #include "common/log.h"
 #include "fetcher/fetcher_inside.h"
 
-static const char *purge(struct fetcher *fetcher, int64_t *count)
+static int purge_one(struct fetcher *fetcher, struct text bytes, uint64_t *removed)
+{
+    struct cache_key key;
+    int rc;
+
+    if (bytes.bytes != sizeof(key.bytes))
+        return -EINVAL;
+    memcpy(key.bytes, bytes.at, sizeof(key.bytes));
+    rc = cache_writer_remove(fetcher->cache, &key);
+    *removed = rc == 0;
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static const char *purge(struct fetcher *fetcher, struct text key, int64_t *count)
 {
     uint64_t removed = 0;
-    int rc = cache_writer_purge(fetcher->cache, &removed);
+    int rc = key.bytes > 0 ? purge_one(fetcher, key, &removed) : cache_writer_purge(fetcher->cache, &removed);
 
     *count = (int64_t)removed;
     if (rc < 0)
@@ -27,7 +42,7 @@ void orders_obey(struct fetcher *fetcher, const struct message_control *control)
         breaker_reset(&lane->breaker);
         fetcher_tell_ordered(fetcher, lane);
     } else if (control->order == CONTROL_PURGE) {
-        outcome = purge(fetcher, &message.control_result.count);
+        outcome = purge(fetcher, control->key, &message.control_result.count);
     } else {
         outcome = "unknown";
     }

@@ -181,6 +181,19 @@ static void read_ratelimit(struct upstream_head *head, struct text value)
 static void read_own_date(struct upstream_head *head, struct text value)
 {
     head->date_wall_us = read_date(value);
+    head->freshness.date_wall_us = head->date_wall_us;
+}
+
+static void read_expires(struct upstream_head *head, struct text value)
+{
+    int64_t wall_us = read_date(value);
+
+    head->freshness.expires_wall_us = wall_us >= 0 ? wall_us : 0;
+}
+
+static void read_age(struct upstream_head *head, struct text value)
+{
+    freshness_read_age(&head->freshness, value);
 }
 
 static void read_cache_control(struct upstream_head *head, struct text value)
@@ -249,7 +262,7 @@ static const struct known_field {
     {"Cache-Control", PASSES, read_cache_control},
     {"ETag", PASSES, NULL},
     {"Last-Modified", PASSES, NULL},
-    {"Expires", PASSES, NULL},
+    {"Expires", PASSES, read_expires},
     {"Vary", PASSES, read_vary},
     {"Location", PASSES, NULL},
     {"WWW-Authenticate", PASSES, NULL},
@@ -260,6 +273,7 @@ static const struct known_field {
     {"Transfer-Encoding", FRAMES, read_coding},
     {"Connection", FRAMES, read_connection},
     {"Date", STAYS, read_own_date},
+    {"Age", STAYS, read_age},
     {"X-RateLimit-Reset-In", STAYS, read_reset_in},
     {"X-RateLimit-Remaining", STAYS, keep_remaining},
     {"RateLimit", STAYS, read_ratelimit},

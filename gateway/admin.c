@@ -27,6 +27,7 @@ struct call {
 };
 
 struct admin {
+    struct admin_config config;
     struct admin_rules rules;
     struct bursts *bursts;
     struct event *timer;
@@ -39,13 +40,14 @@ struct admin {
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 
-struct admin *admin_new(struct event_base *base, const char *token)
+struct admin *admin_new(struct event_base *base, const struct admin_config *config)
 {
     struct admin *admin = calloc(1, sizeof(*admin));
 
     if (!admin)
         return NULL;
-    admin_rules_init(&admin->rules, token);
+    admin->config = *config;
+    admin_rules_init(&admin->rules, config->token);
     admin->timer = evtimer_new(base, on_timer, admin);
     if (!admin->timer) {
         free(admin);
@@ -177,11 +179,26 @@ void admin_serve_bursts(struct admin *admin, struct bursts *bursts)
     admin->bursts = bursts;
 }
 
+/* The key under which the cache has the answer that is to be purged. */
+static void aim(const struct admin *admin, struct admin_call *read, struct cache_key *key)
+{
+    const struct admin_target *target = &read->target;
+    const char *client_id = target->client_id[0] ? target->client_id : admin->config.client_id;
+
+    if (!target->lane)
+        return;
+    cache_key_make(admin->config.secret, target->lane->name, text_of("GET"),
+                   (struct text){.at = target->call.query, .bytes = target->call.query_bytes},
+                   text_of(client_id), key);
+    read->message.control.key = (struct text){.at = (const char *)key->bytes, .bytes = sizeof(key->bytes)};
+}
+
 int admin_request(struct admin *admin, struct httpd_exchange *exchange, const struct http_request *request,
                   struct text request_id)
 {
     struct admin_verdict verdict = admin_judge(&admin->rules, request, httpd_exchange_local(exchange));
     struct admin_call read;
+    struct cache_key key;
     struct call *call;
     int status;
 
@@ -201,6 +218,7 @@ int admin_request(struct admin *admin, struct httpd_exchange *exchange, const st
         return refuse(exchange, request_id, problem_of_reason(REASON_SCHEDULER_GONE), NULL, NULL);
     if (admin->count == ADMIN_CALLS_MAX)
         return refuse(exchange, request_id, of_status(503, "Too many calls of /admin wait"), NULL, NULL);
+    aim(admin, &read, &key);
     call = keep(admin, exchange, &read, request_id);
     if (ask(admin, &read.message, call->id, verdict.who, request_id) == 0) {
         arm(admin, clock_now_us());

@@ -5,6 +5,7 @@
 #define SLUICE_ADMIN_H
 
 #include "common/bus.h"
+#include "common/cache.h"
 #include "common/httpd.h"
 
 #define ADMIN_CALLS_MAX   32
@@ -13,8 +14,14 @@
 struct admin;
 struct bursts;
 
-/* token "": only this host may ask. NULL when out of memory. */
-struct admin *admin_new(struct event_base *base, const char *token);
+struct admin_config {
+    const char *token;     /* "": only this host may ask; borrowed till return */
+    const char *client_id; /* of the answers whose purge names none; borrowed for its life */
+    unsigned char secret[CACHE_SECRET_BYTES]; /* of the cache's keys */
+};
+
+/* NULL when out of memory. */
+struct admin *admin_new(struct event_base *base, const struct admin_config *config);
 void admin_free(struct admin *admin); /* takes NULL; forgets who waits, without an answer */
 
 /* A request of a path of /admin (admin_call_is()). Gives the status of a refusal, 0 when the scheduler or the

@@ -106,10 +106,71 @@ static int read_breaker(const struct http_request *request, struct admin_call *c
     return members[1].given ? refuse(call, "seconds", "is only for \"trip\"") : 0;
 }
 
+/* A key is what the lane would be asked, as in its query: "cpf=52998224725". */
+static int read_key(struct text key, struct admin_call *call)
+{
+    const char *const *names = call->target.lane->params;
+    struct param params[LANE_PARAMS] = {{.name = NULL}};
+    struct text values[LANE_PARAMS];
+    char room[QUERY_BYTES];
+    const char *bad;
+    unsigned count = 0;
+
+    for (; names[count]; count++)
+        params[count] = (struct param){.name = names[count]};
+    if (key.bytes > sizeof(room) || params_read(key, params, count, room, &bad) < 0)
+        return refuse(call, "key", "is malformed");
+    for (unsigned i = 0; i < count; i++)
+        values[i] = params[i].value;
+    if (call->target.lane->prepare(values, &call->target.call))
+        return refuse(call, "key", "is nothing that the lane would be asked, such as cpf=52998224725");
+    return 0;
+}
+
+/* Each at == NULL: not given. */
+static int read_target(struct text key, struct text client_id, struct text lane, struct admin_call *call)
+{
+    if (!key.at && !client_id.at && !lane.at)
+        return 0;
+    call->target.lane = lane.at ? lane_named(lane) : &lanes[0];
+    if (!call->target.lane)
+        return refuse(call, "lane", "no such lane");
+    if (!key.at)
+        return refuse(call, "key", "is missing");
+    if (client_id.bytes > CALLER_CLIENT_BYTES)
+        return refuse(call, "client_id", "must have at most 128 characters");
+    if (client_id.bytes > 0)
+        memcpy(call->target.client_id, client_id.at, client_id.bytes);
+    return read_key(key, call);
+}
+
+static struct text given(const struct member *member)
+{
+    return member->given ? text_of(member->text) : (struct text){.at = NULL, .bytes = 0};
+}
+
+/* By the query or by the body, where no log of a proxy in front of us sees it. */
 static int read_purge(const struct http_request *request, struct admin_call *call)
 {
+    struct param params[] = {{.name = "key"}, {.name = "client_id"}, {.name = "lane"}};
+    struct member members[] = {{.name = "key", .type = MEMBER_TEXT, .most = ADMIN_TEXT_BYTES},
+                               {.name = "client_id", .type = MEMBER_TEXT, .most = ADMIN_TEXT_BYTES},
+                               {.name = "lane", .type = MEMBER_TEXT}};
+    const char *bad = "query";
+    char room[QUERY_BYTES];
+    int rc;
+
     set_order(call, CONTROL_PURGE);
-    return read_body(request, call, NULL, 0);
+    if (!request->query.at) {
+        rc = read_body(request, call, members, 3);
+        return rc < 0 ? rc : read_target(given(&members[0]), given(&members[1]), given(&members[2]), call);
+    }
+    if (request->query.bytes > sizeof(room) || params_read(request->query, params, 3, room, &bad) < 0)
+        return refuse(call, bad, "is malformed, or given twice");
+    if (!params[0].value.at) /* a misspelt name must not empty the whole cache */
+        return refuse(call, "key", "is missing");
+    rc = read_body(request, call, NULL, 0);
+    return rc < 0 ? rc : read_target(params[0].value, params[1].value, params[2].value, call);
 }
 
 static bool read_hex(const char *at, uint64_t *number)
@@ -214,7 +275,7 @@ static int read_route(const struct route *route, const struct http_request *requ
         snprintf(call->detail, sizeof(call->detail), "body: at most %d bytes are read", ADMIN_BODY_BYTES);
         return 413;
     }
-    if (route->read != read_queue && request->query.at) {
+    if (route->read != read_queue && route->read != read_purge && request->query.at) {
         refuse(call, "query", "there is nothing to ask for here");
         return 400;
     }

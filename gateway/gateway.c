@@ -293,6 +293,17 @@ static void on_drain(void *arg)
 
 /* Birth and death */
 
+static struct wish_rules wishes_of(const struct config *config)
+{
+    struct wish_rules rules = {.policy = WISH_CAP, .min_age_us = config->client_cache_min_age_us};
+
+    if (strcmp(config->client_cache_control, "honour") == 0)
+        rules.policy = WISH_HONOUR;
+    else if (strcmp(config->client_cache_control, "ignore") == 0)
+        rules.policy = WISH_IGNORE;
+    return rules;
+}
+
 static int open_proxy(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
@@ -300,6 +311,7 @@ static int open_proxy(struct gateway *gateway)
         .epoch = bus_epoch(gateway->bus),
         .client_id = config->client_id,
         .timeout_us = config->request_timeout_us,
+        .wishes = wishes_of(config),
         .waiters_max = (uint32_t)config->waiters_max,
         .polls_max = (uint32_t)config->jobs_polls_max,
         .jobs_max = (uint32_t)config->jobs_max,
@@ -308,6 +320,7 @@ static int open_proxy(struct gateway *gateway)
         .metrics = &gateway->metrics,
         .desk = {
             .decided = on_decided, .deferred = on_deferred, .burst_asked = on_burst_asked, .arg = gateway}};
+    struct admin_config admin = {.token = config->admin_token, .client_id = config->client_id};
     int rc = cache_secret_load(config->state_dir, setup.secret);
 
     if (rc < 0) {
@@ -317,7 +330,8 @@ static int open_proxy(struct gateway *gateway)
     gateway->cache = cache_open(config->cache_dir);
     setup.desk.cache = gateway->cache;
     gateway->proxy = gateway->cache ? proxy_new(&setup) : NULL;
-    gateway->admin = admin_new(loop_base(gateway->loop), config->admin_token);
+    memcpy(admin.secret, setup.secret, sizeof(admin.secret));
+    gateway->admin = admin_new(loop_base(gateway->loop), &admin);
     return gateway->proxy && gateway->admin ? 0 : -1;
 }
 

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     rc = EXIT_FAILURE;
     log_open("gateway", config_log_level(&config));
-    loop = loop_new("gateway", config.drain_us);
+    loop = loop_new("gateway", LOOP_COARSE, config.drain_us);
     if (loop)
         gateway = gateway_new(loop, &config);
     if (gateway)

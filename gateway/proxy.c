@@ -44,7 +44,7 @@ static struct waiter *waiter_of(struct pending_request *request)
     return (struct waiter *)request;
 }
 
-static void waiter_free(struct waiter *waiter)
+void proxy_waiter_free(struct waiter *waiter)
 {
     bus_body_free(waiter->body);
     free(waiter);
@@ -60,7 +60,7 @@ void proxy_free(struct proxy *proxy)
         proxy_visit_end(proxy, (struct visit *)oldest);
     while (proxy->pending && (oldest = pending_oldest(proxy->pending)) != NULL) {
         pending_remove(proxy->pending, oldest);
-        waiter_free(waiter_of(oldest));
+        proxy_waiter_free(waiter_of(oldest));
     }
     pending_free(proxy->pending);
     pending_free(proxy->turns);
@@ -77,7 +77,30 @@ static void finish(struct proxy *proxy, struct waiter *waiter, const struct mome
     proxy_turn_end(proxy, waiter);
     if (waiter->job)
         proxy_job_decided(proxy, waiter, moment);
-    waiter_free(waiter);
+    proxy_waiter_free(waiter);
+}
+
+/* As finish(). rejected is what the scheduler said, or NULL. */
+static void refuse(struct proxy *proxy, struct waiter *waiter, enum reason reason,
+                   const struct message_rejected *rejected, const struct moment *moment)
+{
+    if (waiter->renews) {
+        proxy_renewal_end(proxy, waiter);
+        return;
+    }
+    reply_refuse(&proxy->config.desk, &waiter->asked, reason, rejected, moment);
+    finish(proxy, waiter, moment);
+}
+
+static void serve(struct proxy *proxy, struct waiter *waiter, const struct message_result *result,
+                  struct bus_body *body, const struct moment *moment)
+{
+    if (waiter->renews) {
+        proxy_renewal_end(proxy, waiter);
+        return;
+    }
+    reply_result(&proxy->config.desk, &waiter->asked, result, bus_body_text(body), moment);
+    finish(proxy, waiter, moment);
 }
 
 /* Unique within the epoch (splitmix64 is a bijection), and not to be guessed from another one at a glance. */
@@ -93,7 +116,7 @@ struct text proxy_draw_id(struct proxy *proxy, char digits[RENDER_ID_BYTES])
 
 /* What the fetcher is to send. NULL when out of memory. */
 static struct bus_body *body_new(struct proxy *proxy, const struct lane_call *call,
-                                 const struct caller *caller)
+                                 const struct caller *caller, const struct terms *terms)
 {
     struct message message = {.type = MESSAGE_TYPE_request};
     struct text frame;
@@ -102,6 +125,8 @@ static struct bus_body *body_new(struct proxy *proxy, const struct lane_call *ca
     message.request.query = (struct text){.at = call->query, .bytes = call->query_bytes};
     message.request.client_id = caller->client_id;
     message.request.traceparent = caller->traceparent.at ? caller->traceparent : text_of("");
+    message.request.not_before_us = terms->not_before_us;
+    message.request.no_store = terms->no_store;
     if (message_encode(proxy->codec, &message, &frame) < 0)
         return NULL;
     return bus_body_new(frame);
@@ -134,16 +159,21 @@ static void cancel(struct proxy *proxy, const struct waiter *waiter)
         proxy->cancels[proxy->cancel_count++] = waiter->pending.id;
 }
 
+void proxy_withdraw(struct proxy *proxy, struct waiter *waiter)
+{
+    pending_remove(proxy->pending, &waiter->pending);
+    cancel(proxy, waiter);
+}
+
 void proxy_drop(struct proxy *proxy, struct waiter *waiter)
 {
     struct decision decision = reply_decision(&waiter->asked, DECISION_GATEWAY_GONE, 0);
 
-    pending_remove(proxy->pending, &waiter->pending);
+    proxy_withdraw(proxy, waiter);
     proxy_turn_end(proxy, waiter);
-    cancel(proxy, waiter);
     decision.reason = REASON_CANCELLED;
     proxy->config.desk.decided(proxy->config.desk.arg, &decision);
-    waiter_free(waiter);
+    proxy_waiter_free(waiter);
 }
 
 static void waiter_left(struct proxy *proxy, struct guest *guest)
@@ -151,15 +181,16 @@ static void waiter_left(struct proxy *proxy, struct guest *guest)
     proxy_drop(proxy, (struct waiter *)((char *)guest - offsetof(struct waiter, guest)));
 }
 
-static struct waiter *waiter_new(struct proxy *proxy, const struct asked *asked, const struct lane_call *call,
-                                 const struct caller *caller)
+struct waiter *proxy_waiter_new(struct proxy *proxy, const struct asked *asked, const struct lane_call *call,
+                                const struct caller *caller, const struct terms *terms)
 {
     struct waiter *waiter = malloc(sizeof(*waiter));
 
     if (!waiter)
         return NULL;
     *waiter = (struct waiter){.guest.left = waiter_left, .asked = *asked, .priority = caller->priority};
-    waiter->body = body_new(proxy, call, caller);
+    waiter->no_store = terms->no_store;
+    waiter->body = body_new(proxy, call, caller, terms);
     if (!waiter->body) {
         free(waiter);
         return NULL;
@@ -173,16 +204,17 @@ static struct waiter *waiter_new(struct proxy *proxy, const struct asked *asked,
 }
 
 static void wait_for_scheduler(struct proxy *proxy, const struct asked *asked, const struct lane_call *call,
-                               const struct caller *caller, const struct moment *moment)
+                               const struct caller *caller, const struct terms *terms,
+                               const struct moment *moment)
 {
-    struct waiter *waiter = waiter_new(proxy, asked, call, caller);
+    struct waiter *waiter = proxy_waiter_new(proxy, asked, call, caller, terms);
 
     if (!waiter) {
         reply_refuse(&proxy->config.desk, asked, REASON_INTERNAL, NULL, moment);
         return;
     }
     if (pending_add(proxy->pending, &waiter->pending) < 0) {
-        waiter_free(waiter);
+        proxy_waiter_free(waiter);
         reply_refuse(&proxy->config.desk, asked, REASON_WAITERS_FULL, NULL, moment);
         return;
     }
@@ -239,6 +271,48 @@ static bool understand(struct proxy *proxy, const struct http_request *request, 
     return !refusal;
 }
 
+/* What the cache has, or a refusal where that is all that is wanted; false: the scheduler is to be asked, on
+ * those terms. */
+static bool answer_from_cache(struct proxy *proxy, struct asked *asked, const struct wish *wish,
+                              const struct lane_call *call, const struct caller *caller,
+                              const struct moment *moment, struct terms *terms)
+{
+    const struct reply_desk *desk = &proxy->config.desk;
+    const struct wish_rules *rules = &proxy->config.wishes;
+    struct answer found;
+    struct failure failure = {.reason = REASON_NONE};
+    enum wish_verdict verdict;
+    bool known = cache_find(desk->cache, &asked->key, &found) == 0;
+
+    verdict = wish_judge(rules, wish, known ? &found : NULL, NULL, moment->wall_us);
+    if (verdict >= WISH_ASK && known && cache_find_failure(desk->cache, &asked->key, &failure) == 0)
+        verdict = wish_judge(rules, wish, &found, &failure, moment->wall_us);
+    asked->expired = known && found.fresh_wall_us <= moment->wall_us;
+    asked->declined = known && !asked->expired;
+    if (verdict == WISH_FRESH) {
+        reply_fresh(desk, asked, &found, moment);
+        return true;
+    }
+    if (verdict == WISH_STALE || verdict == WISH_STALE_RENEW) {
+        metric_add(proxy->config.metrics, METRIC_GATEWAY_BACKED_OFF, 1);
+        if (verdict == WISH_STALE_RENEW) /* first: what the client gave is gone with its answer */
+            proxy_renew(proxy, asked, call, caller, moment);
+        reply_stale(desk, asked, &found, failure.reason, moment);
+        proxy_flush(proxy, moment);
+        return true;
+    }
+    cache_release(desk->cache);
+    *terms = (struct terms){.not_before_us = verdict == WISH_ASK_ANEW ? moment->wall_us : 0,
+                            .no_store = wish->no_store};
+    if (verdict == WISH_REFUSE)
+        reply_refuse(desk, asked, REASON_NOT_CACHED, NULL, moment);
+    else if (asked->patience_us == 0)
+        reply_refuse(desk, asked, REASON_DEADLINE_UNMEETABLE, NULL, moment);
+    else
+        return false;
+    return true;
+}
+
 /* Either exchange or errand is NULL. */
 static void begin(struct proxy *proxy, struct httpd_exchange *exchange, struct errand *errand,
                   const struct http_request *request, const struct lane *lane, const struct moment *moment)
@@ -247,7 +321,8 @@ static void begin(struct proxy *proxy, struct httpd_exchange *exchange, struct e
     struct asked asked;
     struct lane_call call;
     struct caller caller;
-    struct answer found;
+    struct wish wish;
+    struct terms terms;
 
     asked.exchange = exchange;
     asked.record = NULL;
@@ -267,16 +342,9 @@ static void begin(struct proxy *proxy, struct httpd_exchange *exchange, struct e
     memcpy(asked.subject, call.subject, sizeof(asked.subject));
     cache_key_make(proxy->config.secret, lane->name, text_of(METHOD),
                    (struct text){.at = call.query, .bytes = call.query_bytes}, caller.client_id, &asked.key);
-    asked.expired = cache_find(proxy->config.desk.cache, &asked.key, &found) == 0;
-    if (asked.expired && found.fresh_wall_us > moment->wall_us) {
-        reply_fresh(&proxy->config.desk, &asked, &found, moment);
-        return;
-    }
-    cache_release(proxy->config.desk.cache);
-    if (asked.patience_us == 0)
-        reply_refuse(&proxy->config.desk, &asked, REASON_DEADLINE_UNMEETABLE, NULL, moment);
-    else
-        wait_for_scheduler(proxy, &asked, &call, &caller, moment);
+    wish_read(request, proxy->config.wishes.policy, &wish);
+    if (!answer_from_cache(proxy, &asked, &wish, &call, &caller, moment, &terms))
+        wait_for_scheduler(proxy, &asked, &call, &caller, &terms, moment);
 }
 
 void proxy_request(struct proxy *proxy, struct httpd_exchange *exchange, const struct http_request *request,
@@ -309,14 +377,17 @@ void proxy_gone(struct proxy *proxy, struct httpd_exchange *exchange)
 static int submit(struct proxy *proxy, const struct waiter *waiter, int64_t now_us)
 {
     const struct asked *asked = &waiter->asked;
+    struct cache_key key = asked->key;
     int64_t remain_us = waiter->pending.deadline_us - now_us;
     struct message message = {.type = MESSAGE_TYPE_submit};
     struct message_submit *body = &message.submit;
 
+    if (waiter->no_store)
+        key.bytes[0] ^= 0x80; /* a call of its own kind: not shared with those whose answer is kept */
     body->id = waiter->pending.id;
     body->request = asked->request_id;
     body->lane = text_of(asked->lane->name);
-    body->key = (struct text){.at = (const char *)asked->key.bytes, .bytes = sizeof(asked->key.bytes)};
+    body->key = (struct text){.at = (const char *)key.bytes, .bytes = sizeof(key.bytes)};
     body->client = (struct text){.at = waiter->client, .bytes = sizeof(waiter->client)};
     body->priority = waiter->priority;
     body->remain_us = remain_us > 0 ? remain_us : 0;
@@ -341,8 +412,7 @@ void proxy_flush(struct proxy *proxy, const struct moment *moment)
             pending_submit(proxy->pending);
         } else if (rc != -EAGAIN && rc != -ENOTCONN) {
             pending_remove(proxy->pending, next);
-            reply_refuse(&proxy->config.desk, &waiter_of(next)->asked, REASON_INTERNAL, NULL, moment);
-            finish(proxy, waiter_of(next), moment);
+            refuse(proxy, waiter_of(next), REASON_INTERNAL, NULL, moment);
             rc = 0;
         }
     }
@@ -378,24 +448,21 @@ static struct waiter *take(struct proxy *proxy, uint64_t id)
 void proxy_message(struct proxy *proxy, const struct message *message, struct bus_body *body,
                    const struct moment *moment)
 {
-    struct waiter *waiter = NULL;
+    struct waiter *waiter;
 
     if (message->type == MESSAGE_TYPE_result) {
         waiter = take(proxy, message->result.id);
         if (waiter)
-            reply_result(&proxy->config.desk, &waiter->asked, &message->result, bus_body_text(body), moment);
+            serve(proxy, waiter, &message->result, body, moment);
     } else if (message->type == MESSAGE_TYPE_rejected) {
         waiter = take(proxy, message->rejected.id);
         if (waiter)
-            reply_refuse(&proxy->config.desk, &waiter->asked, reason_find(message->rejected.reason),
-                         &message->rejected, moment);
+            refuse(proxy, waiter, reason_find(message->rejected.reason), &message->rejected, moment);
     } else if (message->type == MESSAGE_TYPE_accepted) {
         proxy_turn_accepted(proxy, &message->accepted, moment);
     } else {
         proxy_visit_message(proxy, message, body, moment);
     }
-    if (waiter)
-        finish(proxy, waiter, moment);
 }
 
 /* The scheduler's own word at the deadline is awaited a little longer: it knows the reason better. */
@@ -427,10 +494,8 @@ void proxy_expire(struct proxy *proxy, const struct moment *moment)
         struct waiter *waiter = waiter_of(next);
         enum reason reason = proxy->peer ? REASON_DEADLINE_PASSED : REASON_SCHEDULER_GONE;
 
-        pending_remove(proxy->pending, next);
-        cancel(proxy, waiter);
-        reply_refuse(&proxy->config.desk, &waiter->asked, reason, NULL, moment);
-        finish(proxy, waiter, moment);
+        proxy_withdraw(proxy, waiter);
+        refuse(proxy, waiter, reason, NULL, moment);
     }
     proxy_turn_expire(proxy, moment);
     proxy_visit_expire(proxy, moment);
@@ -442,10 +507,8 @@ void proxy_refuse_all(struct proxy *proxy, enum reason reason, const struct mome
     struct pending_request *oldest;
 
     while ((oldest = pending_oldest(proxy->pending)) != NULL) {
-        pending_remove(proxy->pending, oldest);
-        cancel(proxy, waiter_of(oldest));
-        reply_refuse(&proxy->config.desk, &waiter_of(oldest)->asked, reason, NULL, moment);
-        finish(proxy, waiter_of(oldest), moment);
+        proxy_withdraw(proxy, waiter_of(oldest));
+        refuse(proxy, waiter_of(oldest), reason, NULL, moment);
     }
     proxy_visit_refuse(proxy, reason);
 }
@@ -453,6 +516,7 @@ void proxy_refuse_all(struct proxy *proxy, enum reason reason, const struct mome
 void proxy_drain(struct proxy *proxy)
 {
     proxy->draining = true;
+    proxy_renewals_withdraw(proxy);
 }
 
 bool proxy_busy(const struct proxy *proxy)

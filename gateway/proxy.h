@@ -11,6 +11,7 @@
 #include "common/bus.h"
 #include "gateway/render.h"
 #include "gateway/reply.h"
+#include "gateway/wish.h"
 
 #define PROXY_QUERY_BYTES 8192                /* a longer query string is refused */
 #define PROXY_OVERDUE_US  250000              /* how long after a deadline the scheduler's word is awaited */
@@ -23,8 +24,9 @@ struct proxy_config {
     const char *client_id; /* sent to providers when the caller gives none; borrowed */
     int64_t timeout_us;    /* from a request to its deadline */
     uint32_t waiters_max;  /* requests that wait at most */
-    uint32_t polls_max;    /* and requests that await word of a job */
-    uint32_t jobs_max;     /* see jobs.h, as for the next two */
+    struct wish_rules wishes;
+    uint32_t polls_max; /* and requests that await word of a job */
+    uint32_t jobs_max;  /* see jobs.h, as for the next two */
     size_t jobs_bytes_max;
     int64_t jobs_keep_us;
     struct metrics *metrics; /* borrowed */

@@ -1,5 +1,6 @@
-/* proxy_inside.h - what the files of the proxy share: proxy.c (requests on their way), proxy_jobs.c (those
- * that have become jobs) and proxy_visits.c (who asks about jobs). For them alone. */
+/* proxy_inside.h - what the files of the proxy share: proxy.c (requests on their way), proxy_renew.c
+ * (those that nobody waits for), proxy_jobs.c (those that have become jobs) and proxy_visits.c (who asks
+ * about jobs). For them alone. */
 #ifndef SLUICE_PROXY_INSIDE_H
 #define SLUICE_PROXY_INSIDE_H
 
@@ -29,8 +30,11 @@ struct waiter {
     struct bus_body *record; /* the answer, when it is a job */
     struct visit *visits;    /* utlist: who waits for word of that */
     unsigned priority;
-    bool turns;       /* it is in proxy->turns */
-    bool place_asked; /* that time has come, and only the scheduler's word is missing */
+    struct waiter *prev, *next; /* utlist: in proxy->renewals */
+    bool renews;                /* it is there: nobody waits for its answer but the cache */
+    bool no_store;              /* its answer may not be kept */
+    bool turns;                 /* it is in proxy->turns */
+    bool place_asked;           /* that time has come, and only the scheduler's word is missing */
     char client[RENDER_ID_BYTES];
     char request_id[CALLER_REQUEST_ID_BYTES];
 };
@@ -52,12 +56,22 @@ struct visit {
     struct visit *prev, *next; /* of the same waiter */
 };
 
+/* What the fetcher is told about the cache. */
+struct terms {
+    int64_t not_before_us; /* what it has from before will not do; 0: all will */
+    bool no_store;
+};
+
+#define RENEWALS_MAX 256
+
 struct proxy {
     struct proxy_config config;
     struct pending *pending;
     struct pending *turns;  /* by the time when they become jobs */
     struct pending *visits; /* by the time when they are answered at the latest */
     struct jobs *jobs;
+    struct waiter *renewals;
+    unsigned renewal_count; /* up to RENEWALS_MAX */
     struct message_codec *codec;
     struct bus_socket *link;
     uint64_t peer;     /* 0 while the scheduler is away */
@@ -69,8 +83,25 @@ struct proxy {
 };
 
 /* proxy.c */
+/* NULL when out of memory. */
+struct waiter *proxy_waiter_new(struct proxy *proxy, const struct asked *asked, const struct lane_call *call,
+                                const struct caller *caller, const struct terms *terms);
+/* Takes one that is in no table. */
+void proxy_waiter_free(struct waiter *waiter);
+/* Out of the table, and so that the scheduler knows. The waiter stays yours. */
+void proxy_withdraw(struct proxy *proxy, struct waiter *waiter);
 /* Nobody wants its answer any more. Takes the waiter. */
 void proxy_drop(struct proxy *proxy, struct waiter *waiter);
+
+/* proxy_renew.c */
+/* Another attempt for that key, unless one is on its way; where there is no room for it, there is none. It is
+ * submitted by the next proxy_flush(): the caller may still borrow from the cache. */
+void proxy_renew(struct proxy *proxy, const struct asked *asked, const struct lane_call *call,
+                 const struct caller *caller, const struct moment *moment);
+/* Its end has been told. Takes the waiter, which is not in proxy->pending any more. */
+void proxy_renewal_end(struct proxy *proxy, struct waiter *waiter);
+/* The gateway is going to end. */
+void proxy_renewals_withdraw(struct proxy *proxy);
 
 /* proxy_jobs.c */
 /* The client prefers a 202 to waiting on. */

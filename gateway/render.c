@@ -94,13 +94,23 @@ static char *put_common(char *at, struct text request_id)
     return put_string(at, "\r\n");
 }
 
+static char *put_age_field(char *at, int64_t age_us)
+{
+    at = put_string(at, "\r\nAge: ");
+    return put_number(at, age_us > 0 ? age_us / US_IN_SECOND : 0);
+}
+
+/* Another cache had it before it came to us. */
+static bool came_old(const struct answer *answer, int64_t upstream_us)
+{
+    int64_t age_us = answer->stored_wall_us - answer->made_wall_us;
+
+    return age_us >= US_IN_SECOND && age_us - US_IN_SECOND >= upstream_us;
+}
+
 static char *put_age(char *at, const struct answer *answer, int64_t wall_us)
 {
-    int64_t age_us = wall_us - answer->stored_wall_us;
-
-    at = put_string(at, "\r\nAge: ");
-    at = put_number(at, age_us > 0 ? age_us / US_IN_SECOND : 0);
-    return put_string(at, "\r\n");
+    return put_string(put_age_field(at, wall_us - answer->made_wall_us), "\r\n");
 }
 
 struct problem problem_of_reason(enum reason reason)
@@ -167,7 +177,7 @@ struct text render_forwarded(char fields[RENDER_FIELDS_BYTES], const struct answ
 {
     char *at = put_string(fields, "Cache-Status: sluice; fwd=");
 
-    at = put_string(at, passage->expired ? "stale" : "miss");
+    at = put_string(at, passage->declined ? "request" : passage->expired ? "stale" : "miss");
     if (passage->joined)
         at = put_string(at, "; collapsed");
     if (passage->stored)
@@ -176,6 +186,8 @@ struct text render_forwarded(char fields[RENDER_FIELDS_BYTES], const struct answ
         at = put_string(at, "\r\nProxy-Status: sluice; received-status=");
         at = put_number(at, (int64_t)answer->status);
     }
+    if (came_old(answer, passage->upstream_us))
+        at = put_age_field(at, answer->stored_wall_us - answer->made_wall_us);
     at = put_string(at, "\r\nServer-Timing: queue;dur=");
     at = put_ms(at, passage->wait_us);
     at = put_string(at, ", upstream;dur=");

@@ -34,9 +34,10 @@ struct problem {
 struct passage {
     struct text request_id;
     int64_t wait_us, upstream_us;
-    bool expired; /* the cache had one that was no longer fresh */
-    bool joined;  /* the call was shared */
-    bool stored;  /* the answer is in the cache now */
+    bool expired;  /* the cache had one that was no longer fresh */
+    bool declined; /* the cache had a fresh one, which the client did not want */
+    bool joined;   /* the call was shared */
+    bool stored;   /* the answer is in the cache now */
 };
 
 /* The problem of that reason, and that of an HTTP status which we give ourselves. */

@@ -75,8 +75,8 @@ void reply_fresh(const struct reply_desk *desk, const struct asked *asked, const
     cache_release(desk->cache);
 }
 
-static void send_stale(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
-                       enum reason reason, const struct moment *moment)
+void reply_stale(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
+                 enum reason reason, const struct moment *moment)
 {
     struct decision decision = reply_decision(asked, DECISION_GATEWAY_STALE, (int)found->status);
     char fields[RENDER_FIELDS_BYTES];
@@ -84,6 +84,7 @@ static void send_stale(const struct reply_desk *desk, const struct asked *asked,
     decision.reason = reason;
     send_answer(desk, asked, found, fields,
                 render_stale(fields, found, moment->wall_us, reason, asked->request_id), &decision);
+    cache_release(desk->cache);
 }
 
 /* From the cache, stale or meanwhile fresh; false when it has nothing that may be served. */
@@ -98,7 +99,7 @@ static bool fall_back(const struct reply_desk *desk, const struct asked *asked, 
     if (found.fresh_wall_us > moment->wall_us)
         reply_fresh(desk, asked, &found, moment);
     else if (found.stale_wall_us > moment->wall_us)
-        send_stale(desk, asked, &found, reason, moment);
+        reply_stale(desk, asked, &found, reason, moment);
     else
         served = false;
     cache_release(desk->cache);
@@ -116,6 +117,7 @@ static void send_result(const struct reply_desk *desk, const struct asked *asked
                               .wait_us = result->wait_us,
                               .upstream_us = result->upstream_us,
                               .expired = asked->expired,
+                              .declined = asked->declined,
                               .joined = result->joined == 1,
                               .stored = found->fresh_wall_us > 0};
 

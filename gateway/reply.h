@@ -43,6 +43,7 @@ struct asked {
     int64_t preferred_s; /* the same as `Prefer: wait` wished it; -1 where it did not decide */
     int64_t defer_s;     /* as in struct patience */
     bool expired;        /* the cache has an answer that is no longer fresh */
+    bool declined;       /* it has a fresh one, which the client does not want */
     bool waited;
     char subject[LANE_SUBJECT_BYTES];
 };
@@ -56,6 +57,10 @@ struct decision reply_decision(const struct asked *asked, enum decision_id outco
 /* With what cache_find() has just found, and it is fresh. Ends the borrowing from the cache. */
 void reply_fresh(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
                  const struct moment *moment);
+
+/* With what cache_find() has just found, stale, for that reason. Ends the borrowing from the cache. */
+void reply_stale(const struct reply_desk *desk, const struct asked *asked, const struct answer *found,
+                 enum reason reason, const struct moment *moment);
 
 /* With the answer that a `result` brought: stale in its place if it is an error and the cache may help, else
  * as it is. */

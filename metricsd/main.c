@@ -17,7 +17,7 @@ int main(int argc, char **argv)
         return rc > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     log_open("metricsd", config_log_level(&config));
     rc = EXIT_FAILURE;
-    loop = loop_new("metricsd", config.drain_us);
+    loop = loop_new("metricsd", LOOP_PRECISE, config.drain_us);
     metricsd = loop ? metricsd_new(loop, &config) : NULL;
     if (metricsd)
         rc = loop_run(loop);

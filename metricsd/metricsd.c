@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "metricsd/feed_endpoint.h"
 #include "metricsd/prometheus.h"
+#include "metricsd/savings.h"
 #include "metricsd/snapshot.h"
 #include "metricsd/state_json.h"
 #include "metricsd/web.h"
@@ -175,6 +176,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     add_own(metricsd, now_us);
     log_changes(metricsd, now_us);
     store_sum(metricsd->store, now_us, &metricsd->sum);
+    savings_derive(&metricsd->sum);
     metricsd->snapshot.seq = metricsd->feed_seq;
     metricsd->snapshot.at_us = wall_us;
     snapshot_fill(&metricsd->snapshot, metricsd->store, &metricsd->sum, now_us);

@@ -33,6 +33,8 @@ static void write_note(const struct message_control *control, const char *outcom
         snprintf(what, sizeof(what), " %.6g s", seconds);
     else if (control->order == CONTROL_REMOVE)
         snprintf(what, sizeof(what), " %016" PRIx64 "-%016" PRIx64, control->gateway, control->submitted);
+    else if (control->order == CONTROL_PURGE && control->key.bytes > 0) /* which one is nobody's business */
+        snprintf(what, sizeof(what), " one");
     snprintf(note, MESSAGE_NOTE_BYTES + 1, "%s%s by %.*s%s%s", order, what, TEXT_ARGS(control->who),
              outcome ? ": " : "", outcome ? outcome : "");
 }
@@ -119,6 +121,7 @@ static const char *pass_on(struct scheduler *scheduler, uint64_t gateway,
     memcpy(passed->who, control->who.at, control->who.bytes);
     memcpy(passed->request, control->request.at, control->request.bytes);
     passed->control.name = text_of("");
+    passed->control.key.at = NULL; /* whether there was one is all that is remembered */
     message.control.id = passed->id;
     controls->count++;
     fetchers_send(scheduler, &message,

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     rc = EXIT_FAILURE;
     log_open("scheduler", config_log_level(&config));
-    loop = loop_new("scheduler", config.drain_us);
+    loop = loop_new("scheduler", LOOP_PRECISE, config.drain_us);
     if (loop)
         scheduler = scheduler_new(loop, &config);
     if (scheduler)

@@ -30,7 +30,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 def record(status=200, body=b'{"score":308}', fields=b"Content-Type: application/json\r\n", fresh_us=0):
     """An answer record (common/answer.c)."""
     now_us = time.time_ns() // 1000
-    return struct.pack("<IIIIqqq", 0x31726E41, status, len(fields), len(body), now_us, fresh_us, 0) + fields + body
+    return struct.pack("<IIIIqqqq", 0x32726E41, status, len(fields), len(body), now_us, now_us, fresh_us, 0) + fields + body
 
 
 class Scheduler:

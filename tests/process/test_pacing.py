@@ -2,15 +2,13 @@
 wait, clocks that step, and clients that leave at the last moment."""
 import contextlib
 import os
-import pathlib
 import signal
-import subprocess
 import threading
 import time
 
 import cpf
 import pytest
-from stack import Stack, release_programs, wait_for
+from stack import Stack, wait_for
 
 T = 0.1
 
@@ -82,27 +80,6 @@ def test_a_provider_that_asks_to_wait_is_left_alone():
         found = gaps(stack)
         assert found[0] >= 30 and min(found) >= T
         assert stack.simulator.state()["arrivals"] == 41
-
-
-@pytest.fixture
-def wall_clock(tmp_path):
-    """Steps the host's wall clock, for a stack that is started with these options; its monotonic clock goes on."""
-    library = subprocess.run(["dpkg", "-L", "libfaketime"], capture_output=True, text=True, check=True).stdout
-    offset = tmp_path / "offset"
-
-    class WallClock:
-        options = {"LD_PRELOAD": next(line for line in library.split() if line.endswith("/libfaketime.so.1")),
-                   "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                   "FAKETIME_NO_CACHE": "1", "SLUICE_BIN": str(release_programs())}
-
-        @staticmethod
-        def step(seconds):
-            fresh = pathlib.Path(f"{offset}.new")
-            fresh.write_text(f"{seconds:+d}\n")
-            fresh.rename(offset)
-
-    WallClock.step(0)
-    return WallClock
 
 
 def test_a_wall_clock_that_steps_disturbs_nothing(wall_clock):

@@ -159,7 +159,8 @@ static struct httpd *httpd_start(struct echo *echo, int fd)
 
 int main(void)
 {
-    struct echo echo = {.loop = loop_new("httpd_echo", 10 * US_PER_SECOND), .big = calloc(1, BIG_BYTES)};
+    struct echo echo = {.loop = loop_new("httpd_echo", LOOP_PRECISE, 10 * US_PER_SECOND),
+                        .big = calloc(1, BIG_BYTES)};
     int fd = httpd_listen("127.0.0.1", 0);
     char details[32];
     int rc = EXIT_FAILURE;

@@ -8,6 +8,7 @@ order and with status 0 (unless the test killed it), and no log may hold a sanit
 """
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import pathlib
@@ -55,6 +56,7 @@ def check_log(name, text):
         assert re.sub(r"\D", "", number) not in cpf.used, f"{name}: a whole CPF in the log"
 
 
+@functools.cache
 def release_programs():
     """Where programs without sanitizers are, for what cannot be tested with them; built if that is not done yet."""
     build = ["cmake", "--build", "--preset", "release", "--target", *(f"sluice-{name}" for name in ALL)]

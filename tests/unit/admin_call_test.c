@@ -62,8 +62,19 @@ static const struct {
     {HTTP_POST, "/admin/breaker", NULL, "{\"action\":\"open\"}", 400, "action: must be"},
     {HTTP_POST, "/admin/breaker", NULL, "{\"action\":\"reset\",\"seconds\":5}", 400, "seconds: is only"},
     {HTTP_POST, "/admin/breaker", NULL, "{\"action\":\"trip\",\"seconds\":0}", 400, "seconds: must be"},
-    {HTTP_DELETE, "/admin/cache", "key=x", "", 400, "query: "},
-    {HTTP_DELETE, "/admin/cache", NULL, "{\"key\":\"x\"}", 400, "key: no such member"},
+    {HTTP_DELETE, "/admin/cache", "key=x", "", 400, "key: is nothing"},
+    {HTTP_DELETE, "/admin/cache", "key=", "", 400, "key: is nothing"},
+    {HTTP_DELETE, "/admin/cache", "", "", 400, "key: is missing"},
+    {HTTP_DELETE, "/admin/cache", "kye=cpf=52998224725", "", 400, "key: is missing"},
+    {HTTP_DELETE, "/admin/cache", "key=cpf=52998224726", "", 400, "key: is nothing"},
+    {HTTP_DELETE, "/admin/cache", "key=cpf=52998224725&key=cpf=11144477735", "", 400, "key: is malformed"},
+    {HTTP_DELETE, "/admin/cache", "key=cpf=52998224725&lane=other", "", 400, "lane: no such lane"},
+    {HTTP_DELETE, "/admin/cache", "key=cpf=52998224725", "{\"key\":\"x\"}", 400, "key: no such member"},
+    {HTTP_DELETE, "/admin/cache", NULL, "{\"key\":\"x\"}", 400, "key: is nothing"},
+    {HTTP_DELETE, "/admin/cache", NULL, "{\"key\":\"cpf=%2\"}", 400, "key: is malformed"},
+    {HTTP_DELETE, "/admin/cache", NULL, "{\"key\":\"\"}", 400, "key: must have 1 to 128"},
+    {HTTP_DELETE, "/admin/cache", NULL, "{\"client_id\":\"alice\"}", 400, "key: is missing"},
+    {HTTP_DELETE, "/admin/cache", NULL, "{\"cpf\":\"52998224725\"}", 400, "cpf: no such member"},
     {HTTP_GET, "/admin/queue", "limit=0", "", 400, "limit: "},
     {HTTP_GET, "/admin/queue", "limit=201", "", 400, "limit: "},
     {HTTP_GET, "/admin/queue", "limit=", "", 400, "limit: "},
@@ -161,6 +172,32 @@ static void test_orders(void **state)
     assert_true(control->gateway == 0x1122334455667788 && control->submitted == 0xff);
 }
 
+/* The whole cache, or one answer: by the query or by the body, however the CPF is written. */
+static void test_purges(void **state)
+{
+    static const struct {
+        const char *query, *body, *client_id;
+    } cases[] = {
+        {"key=cpf=52998224725", "", ""},
+        {"key=cpf%3D529.982.247-25&client_id=alice", "", "alice"},
+        {"lane=score&key=cpf=529.982.247-25&client_id=", "", ""},
+        {NULL, "{\"key\":\"cpf=529.982.247-25\"}", ""},
+        {NULL, "{\"client_id\":\"bob\",\"key\":\"cpf=52998224725\",\"lane\":\"score\"}", "bob"},
+    };
+
+    (void)state;
+    order(HTTP_DELETE, "/admin/cache", "{}");
+    assert_null(call.target.lane);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(read_call(HTTP_DELETE, "/admin/cache", cases[i].query, text_of(cases[i].body)), 0);
+        assert_int_equal(call.message.control.order, CONTROL_PURGE);
+        assert_ptr_equal(call.target.lane, &lanes[0]);
+        assert_string_equal(call.target.call.query, "cpf=52998224725");
+        assert_int_equal(call.target.call.query_bytes, 15);
+        assert_string_equal(call.target.client_id, cases[i].client_id);
+    }
+}
+
 static void test_questions(void **state)
 {
     const struct message_query *query = &call.message.query;
@@ -191,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_a_body_is_bounded),
         cmocka_unit_test(test_other_methods),   cmocka_unit_test(test_orders),
         cmocka_unit_test(test_questions),       cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_purges),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 static const struct answer full = {.status = 200,
                                    .fields = {.at = "Content-Type: application/json\r\n", .bytes = 32},
                                    .body = {.at = "{\"score\":308}", .bytes = 13},
+                                   .made_wall_us = 1690000000000001,
                                    .stored_wall_us = 1700000000000001,
                                    .fresh_wall_us = 1700000060000002,
                                    .stale_wall_us = 1700003660000003};
@@ -30,6 +31,7 @@ static void reads_back_from_any_address(void **state)
         assert_int_equal(got.status, 200);
         assert_true(text_equal(got.fields, "Content-Type: application/json\r\n"));
         assert_true(text_equal(got.body, "{\"score\":308}"));
+        assert_int_equal(got.made_wall_us, full.made_wall_us);
         assert_int_equal(got.stored_wall_us, full.stored_wall_us);
         assert_int_equal(got.fresh_wall_us, full.fresh_wall_us);
         assert_int_equal(got.stale_wall_us, full.stale_wall_us);

@@ -195,6 +195,42 @@ static void keys_tell_requests_apart(void **state)
     assert_memory_equal(again.bytes, keys[0].bytes, sizeof(again.bytes));
 }
 
+static void store_and_fail(const char *body)
+{
+    struct failure_policy policy = {.first_us = 5, .most_us = 5};
+    struct cache_key key = key_of(1);
+    struct cache_writer *writer;
+
+    store(body);
+    if (cache_writer_open(dir, 1 << 20, &writer) < 0 ||
+        cache_writer_fail(writer, &key, &policy, REASON_UPSTREAM_ERROR, NOW - 1) < 0)
+        _exit(1);
+    cache_writer_close(writer);
+}
+
+static void readers_see_failures(void **state)
+{
+    struct cache *cache = cache_open(dir);
+    struct cache_key key = key_of(1), other = key_of(2);
+    struct failure failure;
+    struct answer answer;
+
+    (void)state;
+    assert_int_equal(cache_find_failure(cache, &key, &failure), -ENOENT); /* nothing is being read */
+    elsewhere(store_and_fail, "first");
+    assert_int_equal(cache_find(cache, &key, &answer), 0);
+    assert_int_equal(cache_find_failure(cache, &other, &failure), -ENOENT);
+    assert_int_equal(cache_find_failure(cache, &key, &failure), 0);
+    assert_int_equal(failure.count, 1);
+    assert_int_equal(failure.reason, REASON_UPSTREAM_ERROR);
+    assert_int_equal(failure.until_wall_us, NOW + 4);
+    cache_release(cache);
+    elsewhere(store, "second");
+    assert_int_equal(cache_find(cache, &key, &answer), 0);
+    assert_int_equal(cache_find_failure(cache, &key, &failure), -ENOENT);
+    cache_close(cache);
+}
+
 static void a_file_that_appears_is_found_at_once(void **state)
 {
     struct cache *cache = cache_open(dir);
@@ -309,6 +345,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_who_come_at_once_get_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bad_secret_is_refused, set_up, tear_down),
         cmocka_unit_test(keys_tell_requests_apart),
+        cmocka_unit_test_setup_teardown(readers_see_failures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_appears_is_found_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_commit_shows_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_borrowed_answer_stays_as_it_is, set_up, tear_down),

@@ -39,7 +39,7 @@ static void drain_hangs(void *arg)
 
 static void run_child(enum drain drain, int64_t drain_us)
 {
-    child_loop = loop_new("tested", drain_us);
+    child_loop = loop_new("tested", LOOP_PRECISE, drain_us);
     if (drain != DRAIN_NONE)
         loop_on_drain(child_loop, drain == DRAIN_ENDS ? drain_ends : drain_hangs, NULL);
     loop_ready(child_loop, "port=1");

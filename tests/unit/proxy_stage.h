@@ -40,6 +40,7 @@ struct httpd_exchange {
 static struct message sent[SENT_MAX];
 static struct bus_body *sent_bodies[SENT_MAX];
 static unsigned sent_count;
+static char sent_keys[SENT_MAX][MESSAGE_KEY_BYTES]; /* of the submits */
 static int send_rc;
 
 void httpd_reply(struct httpd_exchange *exchange, const struct httpd_reply *reply)
@@ -68,6 +69,8 @@ int bus_send(struct bus_socket *socket, uint64_t peer, struct message *message, 
     if (send_rc == 0) {
         assert_true(sent_count < SENT_MAX);
         sent_bodies[sent_count] = bus_body_keep(body);
+        if (message->type == MESSAGE_TYPE_submit)
+            memcpy(sent_keys[sent_count], message->submit.key.at, MESSAGE_KEY_BYTES);
         sent[sent_count++] = *message;
     }
     return send_rc;
@@ -128,6 +131,7 @@ static inline int start(void **state)
         (struct proxy_config){.epoch = EPOCH,
                               .client_id = "sluice",
                               .timeout_us = TIMEOUT,
+                              .wishes = {.policy = WISH_CAP, .min_age_us = 5 * SECOND},
                               .waiters_max = 4,
                               .polls_max = 3,
                               .jobs_max = 2,
@@ -161,22 +165,24 @@ static inline int stop(void **state)
 }
 
 /* As the fetcher does it: an answer for that client's question, fresh and then good as a fallback for so long
- * from now on. */
-static inline void store(const char *client, int64_t fresh_us, int64_t stale_us)
+ * from now on; and, where that is not NULL, a failure to replace it. */
+static inline void store_failed(const char *client, int64_t fresh_us, int64_t stale_us,
+                                const struct failure *failure)
 {
     int64_t wall_us = stage.moment.wall_us;
     struct answer answer = {.status = 200,
                             .fields = text_of(TYPE),
                             .body = text_of("{\"score\":308}"),
+                            .made_wall_us = wall_us - 5 * SECOND,
                             .stored_wall_us = wall_us - 5 * SECOND,
                             .fresh_wall_us = wall_us + fresh_us,
                             .stale_wall_us = wall_us + stale_us};
     struct cache_key key;
     MDB_val name = {.mv_size = sizeof(key.bytes), .mv_data = key.bytes}, value;
-    char record[512], path[64];
+    char record[512], path[64], note[FAILURE_BYTES];
     MDB_env *env;
     MDB_txn *txn;
-    MDB_dbi dbi;
+    MDB_dbi dbi, failures;
 
     cache_key_make(stage.config.secret, "score", text_of("GET"), text_of(CPF), text_of(client), &key);
     answer_write(&answer, record);
@@ -187,11 +193,22 @@ static inline void store(const char *client, int64_t fresh_us, int64_t stale_us)
     assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOSYNC, 0600), 0);
     assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
     assert_int_equal(mdb_dbi_open(txn, CACHE_DATABASE, MDB_CREATE, &dbi), 0);
+    assert_int_equal(mdb_dbi_open(txn, CACHE_FAILURES, MDB_CREATE, &failures), 0);
     assert_int_equal(mdb_put(txn, dbi, &name, &value, 0), 0);
+    if (failure) {
+        failure_write(failure, note);
+        value = (MDB_val){.mv_size = sizeof(note), .mv_data = note};
+        assert_int_equal(mdb_put(txn, failures, &name, &value, 0), 0);
+    }
     assert_int_equal(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
     assert_int_equal(truncate(path, MAP_BYTES), 0);
     cache_tick(stage.config.desk.cache);
+}
+
+static inline void store(const char *client, int64_t fresh_us, int64_t stale_us)
+{
+    store_failed(client, fresh_us, stale_us, NULL);
 }
 
 /* With one field; NULL: with none. */
@@ -224,11 +241,12 @@ static inline void reject(const char *reason)
     proxy_message(stage.proxy, &message, NULL, &stage.moment);
 }
 
-static inline void bring(unsigned status, const char *reason, const char *source)
+static inline void bring_to(unsigned submitted, unsigned status, const char *reason, const char *source)
 {
     struct answer answer = {.status = status,
                             .fields = text_of(TYPE),
                             .body = text_of("new"),
+                            .made_wall_us = stage.moment.wall_us,
                             .stored_wall_us = stage.moment.wall_us,
                             .fresh_wall_us = stage.moment.wall_us + 60 * SECOND};
     struct message message = {.type = MESSAGE_TYPE_result};
@@ -237,11 +255,16 @@ static inline void bring(unsigned status, const char *reason, const char *source
 
     answer_write(&answer, record);
     body = bus_body_new((struct text){.at = record, .bytes = answer_bytes(&answer)});
-    message.result.id = sent[0].submit.id;
+    message.result.id = sent[submitted].submit.id;
     message.result.reason = text_of(reason);
     message.result.source = text_of(source);
     proxy_message(stage.proxy, &message, body, &stage.moment);
     bus_body_free(body);
+}
+
+static inline void bring(unsigned status, const char *reason, const char *source)
+{
+    bring_to(0, status, reason, source);
 }
 
 static inline void check_has(const char *fields, const char *line)

@@ -19,8 +19,11 @@ static char fields[RENDER_FIELDS_BYTES];
 
 static struct answer answer_of(unsigned status, int64_t stored_us, int64_t fresh_us)
 {
-    return (struct answer){
-        .status = status, .fields = text_of(TYPE), .stored_wall_us = stored_us, .fresh_wall_us = fresh_us};
+    return (struct answer){.status = status,
+                           .fields = text_of(TYPE),
+                           .made_wall_us = stored_us,
+                           .stored_wall_us = stored_us,
+                           .fresh_wall_us = fresh_us};
 }
 
 static void check(struct text text, const char *want)
@@ -38,6 +41,26 @@ static void test_hit(void **state)
           "Cache-Status: sluice; hit; ttl=42\r\nAge: 17\r\n" NOSNIFF ID TYPE);
     check(render_hit(fields, &found, 99 * SECOND, REQUEST_ID), /* the wall clock has been set back */
           "Cache-Status: sluice; hit; ttl=61\r\nAge: 0\r\n" NOSNIFF ID TYPE);
+}
+
+/* Its age counts from when the provider made it, not from its coming. */
+static void test_age(void **state)
+{
+    struct answer found = answer_of(200, 100 * SECOND, 160 * SECOND);
+    struct passage passage = {.request_id = REQUEST_ID, .upstream_us = 2 * SECOND};
+
+    (void)state;
+    found.made_wall_us = 90 * SECOND;
+    check(render_hit(fields, &found, 117 * SECOND, REQUEST_ID),
+          "Cache-Status: sluice; hit; ttl=43\r\nAge: 27\r\n" NOSNIFF ID TYPE);
+    check(render_forwarded(fields, &found, &passage), /* another cache had it before */
+          "Cache-Status: sluice; fwd=miss\r\nAge: 10\r\n"
+          "Server-Timing: queue;dur=0.000, upstream;dur=2000.000\r\n" NOSNIFF ID TYPE);
+    found.made_wall_us = 98 * SECOND; /* it has only been slow */
+    passage.declined = true;
+    check(render_forwarded(fields, &found, &passage),
+          "Cache-Status: sluice; fwd=request\r\n"
+          "Server-Timing: queue;dur=0.000, upstream;dur=2000.000\r\n" NOSNIFF ID TYPE);
 }
 
 static void test_stale(void **state)
@@ -165,12 +188,13 @@ static void test_the_longest_fields_fit(void **state)
     static char longest[ANSWER_FIELDS_BYTES];
     struct answer found = {.status = 503,
                            .fields = {longest, sizeof(longest)},
-                           .stored_wall_us = INT64_MIN / 2,
+                           .made_wall_us = INT64_MIN / 2,
+                           .stored_wall_us = INT64_MIN / 4,
                            .fresh_wall_us = INT64_MIN / 2};
     char id[64];
     struct passage passage = {.request_id = {id, sizeof(id)},
                               .wait_us = INT64_MAX,
-                              .upstream_us = INT64_MAX,
+                              .upstream_us = 0,
                               .expired = true,
                               .joined = true,
                               .stored = true};
@@ -200,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hit),
+        cmocka_unit_test(test_age),
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_forwarded),
         cmocka_unit_test(test_an_applied_preference_is_told),

@@ -421,6 +421,21 @@ static void freshness_comes_from_the_fields(void **state)
     assert_true(head.freshness.must_revalidate);
     read_head(&head, "HTTP/1.1 200 OK|Vary: *");
     assert_true(head.freshness.no_store);
+    assert_int_equal(head.freshness.age_us, -1);
+    assert_int_equal(head.freshness.date_wall_us, -1);
+    assert_int_equal(head.freshness.expires_wall_us, -1);
+    read_head(&head, "HTTP/1.1 200 OK|Age: 7|Age: 5|Date: Sun, 06 Nov 1994 08:49:37 GMT|"
+                     "Expires: Sun, 06 Nov 1994 08:50:37 GMT");
+    assert_int_equal(head.freshness.age_us, 7 * S);
+    assert_int_equal(head.freshness.date_wall_us, NOW);
+    assert_int_equal(head.freshness.expires_wall_us, NOW + 60 * S);
+    assert_true(text_equal(upstream_head_fields(&head), "Expires: Sun, 06 Nov 1994 08:50:37 GMT\r\n" VIA));
+    read_head(&head, "HTTP/1.1 200 OK|Expires: 0|Date: now"); /* over, and unknown */
+    assert_int_equal(head.freshness.expires_wall_us, 0);
+    assert_int_equal(head.freshness.date_wall_us, -1);
+    read_head(&head, "HTTP/1.1 103 Early Hints|Age: 9|Expires: 0||HTTP/1.1 200 OK"); /* of another answer */
+    assert_int_equal(head.freshness.age_us, -1);
+    assert_int_equal(head.freshness.expires_wall_us, -1);
 }
 
 static const struct {
