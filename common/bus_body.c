@@ -1,8 +1,11 @@
 /* bus_body.c - a body frame with a count of its owners: what came in one message goes out in others uncopied.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "common/bus_frames.h"
+
+#define RECEIVE_BUFFER_BYTES 8192 /* of libzmq: what is longer has memory of its own */
 
 struct bus_body *bus_body_receive(void)
 {
@@ -13,6 +16,20 @@ struct bus_body *bus_body_receive(void)
     body->owners = 1;
     zmq_msg_init(&body->message);
     return body;
+}
+
+int bus_body_detach(struct bus_body *body)
+{
+    size_t bytes = zmq_msg_size(&body->message);
+    zmq_msg_t own;
+
+    if (bytes > RECEIVE_BUFFER_BYTES)
+        return 0;
+    if (zmq_msg_init_size(&own, bytes) < 0)
+        return -ENOMEM;
+    memcpy(zmq_msg_data(&own), zmq_msg_data(&body->message), bytes);
+    zmq_msg_move(&body->message, &own);
+    return 0;
 }
 
 struct bus_body *bus_body_room(size_t bytes, char **at)

@@ -45,7 +45,9 @@ static int receive_body(void *socket, struct bus_frames *frames)
         if (errno != EINTR)
             return -errno;
     }
-    return drop_rest(socket, zmq_msg_more(&frames->body->message)) ? -EBADMSG : 0;
+    if (drop_rest(socket, zmq_msg_more(&frames->body->message)))
+        return -EBADMSG;
+    return bus_body_detach(frames->body);
 }
 
 int bus_frames_receive(void *socket, bool with_lead, struct bus_frames *frames)

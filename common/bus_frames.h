@@ -13,8 +13,10 @@ struct bus_body {
     zmq_msg_t message;
 };
 
-/* An empty body to receive into. */
+/* An empty body to receive into, and what is to be done then, for it may be kept: a short message borrows
+ * from libzmq's receive buffer, some 18 kB that would live as long as it does. 0, or -ENOMEM. */
 struct bus_body *bus_body_receive(void);
+int bus_body_detach(struct bus_body *body);
 
 /* What came: the leading frame (a ROUTER's routing id, a topic; absent on a DEALER), the head and the body.
  */

@@ -44,6 +44,21 @@ def test_a_thousand_leave_and_nothing_stays():
         assert used_kb[-1][name] <= first_kb + 512, used_kb
 
 
+def test_a_call_that_waits_takes_less_than_a_kilobyte():
+    """In the scheduler, all in all: what it keeps of a message is not the whole buffer in which that came."""
+    with Stack(SLUICE_BIN=release_programs(), QUEUE_MAX_SIZE=LINE, JOBS_MAX=LINE,
+               REQUEST_TIMEOUT_SECONDS=20000) as stack:
+        with stack.paused():
+            used_kb = []
+            for count in (0, 1000, 2000):
+                targets = [stack.target(cpf.make(60000 + 2 * count + i)) for i in range(count)]
+                answers = client.ask_in_turn(stack.port, targets, [("Prefer", "respond-async")])
+                assert {answer.status for answer in answers} <= {202}
+                used_kb.append(stack.processes["scheduler"].memory_kb())
+            wait_for(lambda: queue_length(stack) == 3000, "all wait", 30)
+    assert used_kb[2] - used_kb[1] < 2000, used_kb
+
+
 def test_fair_lets_a_second_client_wait_two_slots_at_most():
     """Ten thousand of the first one wait, as jobs: they need no connections."""
     with Stack(QUEUE_MAX_SIZE=2 * LINE, WAITERS_MAX=2 * LINE, JOBS_MAX=2 * LINE, JOBS_MAX_MB=512, QUEUE_POLICY="fair",

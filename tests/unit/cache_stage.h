@@ -104,8 +104,8 @@ static inline void expect_note(struct cache_writer *writer, const char *event, c
 
     cache_writer_note(writer, &note);
     assert_string_equal(note.event, event);
-    if (!strstr(note.why, why))
-        fail_msg("%s: '%s' instead of '%s'", event, note.why, why);
+    print_message("  %s: %s\n", event, note.why ? note.why : "");
+    assert_non_null(strstr(note.why, why));
 }
 
 static inline void write_file(const char *name, const char *text)
