@@ -25,6 +25,17 @@ def test_no_provider_costs_no_slot_but_opens_the_breaker():
         wait_for(lambda: stack.ask(cpf.make(746)).status == 200, "the probe passes")
 
 
+def test_a_proxy_is_used_when_it_is_named_and_only_then():
+    """The simulator plays it: it is asked for a host that nobody else knows."""
+    with Stack(http_proxy="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1", **FAST) as stack:
+        assert stack.ask(cpf.make(748)).status == 200, "what the environment says to others is nothing to us"
+        stack.environment["UPSTREAM_PROXY"] = f"http://127.0.0.1:{stack.simulator.port}"
+        stack.environment["UPSTREAM_URL"] = "http://provider.invalid/api/score"
+        stack.restart("fetcher")
+        assert stack.ask(cpf.make(749)).status == 200
+        assert stack.simulator.state()["arrivals"] == 2
+
+
 def test_a_stopped_fetcher_does_not_send_late():
     with Stack(**FAST) as stack:
         assert stack.ask(cpf.make(750)).status == 200
