@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fetcher/cache_writer.h"
+#include "tests/bench/bench.h"
 
 #define LOOK_UPS      20000
 #define ROUNDS        7
@@ -46,20 +46,6 @@ static void must(bool good, const char *what)
         return;
     fprintf(stderr, "cache_bench: %s failed\n", what);
     exit(EXIT_FAILURE);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-static unsigned pick(uint64_t *chance, unsigned limit)
-{
-    *chance = *chance * 6364136223846793005U + 1442695040888963407U;
-    return (unsigned)(*chance >> 33) % limit;
 }
 
 static void make_key(unsigned number, struct cache_key *key)

@@ -11,9 +11,9 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "scheduler/lane.h"
+#include "tests/bench/bench.h"
 
 #define CLIENTS    100
 #define CLASSES    10
@@ -59,20 +59,6 @@ struct cost {
 static const struct queue_policy *const policies[] = {&queue_policy_fifo, &queue_policy_priority,
                                                       &queue_policy_fair};
 static volatile unsigned sink; /* keeps the compiler from leaving work out */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-static unsigned pick(uint64_t *chance, unsigned limit)
-{
-    *chance = *chance * 6364136223846793005U + 1442695040888963407U;
-    return (unsigned)(*chance >> 33) % limit;
-}
 
 static void *must(void *memory)
 {

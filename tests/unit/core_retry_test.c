@@ -4,12 +4,12 @@
 
 #define PAUSE (500 * MS) /* the longest one before the first retry */
 
-static struct core_config retrying(unsigned tries)
+static struct core_config retrying(unsigned tries, int64_t pause_us)
 {
     struct core_config config = plain;
 
     config.retries = (struct retries_config){
-        .tries_max = tries, .budget_percent = 20, .base_us = PAUSE, .cap_us = 4 * PAUSE, .seed = 3};
+        .tries_max = tries, .budget_percent = 20, .base_us = pause_us, .cap_us = 4 * pause_us, .seed = 3};
     return config;
 }
 
@@ -34,10 +34,23 @@ static struct core_view look(const struct stage *stage)
     return view;
 }
 
-/* The call of one request, failed and in its pause. */
-static struct stage in_pause(const struct core_config *config)
+/* The call of one request, which has so much patience: it is sent, and may be made again twice. */
+static struct stage in_flight(int64_t patience_us, uint64_t *attempt)
 {
-    struct stage stage = stage_open(config);
+    struct core_config config = retrying(2, PAUSE);
+    struct stage stage = stage_open(&config);
+    char key;
+
+    submit_as(&stage, 1, 'a', 10, patience_us, false);
+    *attempt = grant(&stage, &key);
+    return stage;
+}
+
+/* The call of one request, which has failed and is in its pause. */
+static struct stage in_pause(unsigned tries, int64_t pause_us)
+{
+    struct core_config config = retrying(tries, pause_us);
+    struct stage stage = stage_open(&config);
     char key;
 
     submit(&stage, 1, 'a');
@@ -53,8 +66,7 @@ static int64_t due(const struct stage *stage)
 
 static void a_failed_call_is_made_again(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(2, PAUSE);
     int64_t failed_us = stage.now_us, sent_us;
     char key;
 
@@ -74,8 +86,7 @@ static void a_failed_call_is_made_again(void **state)
 
 static void a_retry_that_is_answered_ends_it(void **state)
 {
-    struct core_config config = retrying(1);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(1, PAUSE);
     char key;
 
     (void)state;
@@ -86,8 +97,7 @@ static void a_retry_that_is_answered_ends_it(void **state)
 
 static void the_last_try_ends_it(void **state)
 {
-    struct core_config config = retrying(1);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(1, PAUSE);
     char key;
 
     (void)state;
@@ -99,20 +109,18 @@ static void the_last_try_ends_it(void **state)
 
 static void what_would_fail_again_is_not_made_again(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = stage_open(&config);
-    char key;
+    uint64_t attempt;
+    struct stage stage = in_flight(60 * T, &attempt);
 
     (void)state;
-    submit(&stage, 1, 'a');
-    assert_string_equal(fail_it(&stage, grant(&stage, &key), false), "1 ");
+    assert_string_equal(fail_it(&stage, attempt, false), "1 ");
     core_free(stage.core);
 }
 
 /* Five are saved up at the start, and a fifth of one comes with each slot. */
 static void the_budget_bounds_them(void **state)
 {
-    struct core_config config = retrying(1);
+    struct core_config config = retrying(1, PAUSE);
     struct stage stage = stage_open(&config);
     unsigned made = 0;
 
@@ -134,7 +142,7 @@ static void the_budget_bounds_them(void **state)
 /* One of those who share the call cannot wait so long: it is told why the first attempt failed. */
 static void who_cannot_wait_is_told_at_once(void **state)
 {
-    struct core_config config = retrying(2);
+    struct core_config config = retrying(2, PAUSE);
     struct stage stage = stage_open(&config);
     char key;
 
@@ -150,13 +158,11 @@ static void who_cannot_wait_is_told_at_once(void **state)
 
 static void where_nobody_can_wait_there_is_none(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = stage_open(&config);
-    char key;
+    uint64_t attempt;
+    struct stage stage = in_flight(900 * MS, &attempt);
 
     (void)state;
-    submit_as(&stage, 1, 'a', 10, 900 * MS, false);
-    assert_string_equal(fail_it(&stage, grant(&stage, &key), true), "1 ");
+    assert_string_equal(fail_it(&stage, attempt, true), "1 ");
     assert_int_equal(look(&stage).retries_total, 0);
     core_free(stage.core);
 }
@@ -164,34 +170,26 @@ static void where_nobody_can_wait_there_is_none(void **state)
 /* A hold that the failure brought counts, too. */
 static void a_hold_may_leave_no_time_for_it(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = stage_open(&config);
+    uint64_t attempt;
+    struct stage stage = in_flight(5 * T, &attempt);
     struct core_outcome outcome = {.kind = FETCH_FAILED,
                                    .reason = REASON_UPSTREAM_ERROR,
                                    .sent_us = stage.now_us,
                                    .first_us = stage.now_us + MS,
                                    .hold_us = 10 * T,
                                    .again = true};
-    uint64_t attempt;
-    char key;
 
     (void)state;
-    submit_as(&stage, 1, 'a', 10, 5 * T, false);
-    attempt = grant(&stage, &key);
     assert_string_equal(retire(&stage, core_fetched(stage.core, attempt, &outcome, stage.now_us + MS)), "1 ");
     core_free(stage.core);
 }
 
 static void an_open_breaker_forbids_it(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = stage_open(&config);
     uint64_t attempt;
-    char key;
+    struct stage stage = in_flight(60 * T, &attempt);
 
     (void)state;
-    submit(&stage, 1, 'a');
-    attempt = grant(&stage, &key);
     core_breaker(stage.core, CORE_BREAKER_OPEN, stage.now_us + 30 * T, stage.now_us);
     assert_string_equal(fail_it(&stage, attempt, true), "1 ");
     core_free(stage.core);
@@ -199,8 +197,7 @@ static void an_open_breaker_forbids_it(void **state)
 
 static void an_opening_breaker_dismisses_who_is_in_a_pause(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(2, PAUSE);
 
     (void)state;
     core_breaker(stage.core, CORE_BREAKER_OPEN, stage.now_us + 30 * T, stage.now_us);
@@ -212,14 +209,10 @@ static void an_opening_breaker_dismisses_who_is_in_a_pause(void **state)
 
 static void a_drain_makes_none(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = stage_open(&config);
     uint64_t attempt;
-    char key;
+    struct stage stage = in_flight(60 * T, &attempt);
 
     (void)state;
-    submit(&stage, 1, 'a');
-    attempt = grant(&stage, &key);
     core_stop(stage.core);
     assert_string_equal(fail_it(&stage, attempt, true), "1 ");
     core_free(stage.core);
@@ -227,8 +220,7 @@ static void a_drain_makes_none(void **state)
 
 static void who_leaves_in_its_pause_costs_no_slot(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(2, PAUSE);
 
     (void)state;
     assert_true(cancel(&stage, 1));
@@ -239,8 +231,7 @@ static void who_leaves_in_its_pause_costs_no_slot(void **state)
 
 static void a_lost_gateway_takes_it_out_of_its_pause(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(2, PAUSE);
 
     (void)state;
     core_gateway_lost(stage.core, GATE);
@@ -251,14 +242,10 @@ static void a_lost_gateway_takes_it_out_of_its_pause(void **state)
 
 static void nobody_is_left_when_its_client_left_in_flight(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = stage_open(&config);
     uint64_t attempt;
-    char key;
+    struct stage stage = in_flight(60 * T, &attempt);
 
     (void)state;
-    submit(&stage, 1, 'a');
-    attempt = grant(&stage, &key);
     assert_true(cancel(&stage, 1));
     assert_string_equal(fail_it(&stage, attempt, true), "");
     core_free(stage.core);
@@ -266,8 +253,7 @@ static void nobody_is_left_when_its_client_left_in_flight(void **state)
 
 static void an_equal_request_shares_it_in_its_pause(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(2, PAUSE);
     struct core_verdict verdict = submit(&stage, 2, 'a'), late, known;
     char key;
 
@@ -287,8 +273,7 @@ static void an_equal_request_shares_it_in_its_pause(void **state)
 
 static void it_is_listed_before_the_queue(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(2, PAUSE);
     struct waiter_id first = {GATE, 1};
     struct core_entry entries[4], place;
 
@@ -310,15 +295,11 @@ static void it_is_listed_before_the_queue(void **state)
 /* While it waits out its pause another may have the slot. */
 static void a_pause_holds_up_nobody(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage;
-    int64_t sent_us;
+    struct stage stage = in_pause(2, 100 * T);
+    int64_t sent_us = stage.now_us - 10 * MS;
     char key;
 
     (void)state;
-    config.retries.base_us = config.retries.cap_us = 100 * T;
-    stage = in_pause(&config);
-    sent_us = stage.now_us - 10 * MS;
     submit(&stage, 2, 'b');
     grant_in_time(&stage, &key);
     assert_int_equal(key, 'b');
@@ -328,8 +309,7 @@ static void a_pause_holds_up_nobody(void **state)
 
 static void a_freed_core_leaks_no_pause(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(2, PAUSE);
 
     (void)state;
     core_free(stage.core); /* AddressSanitizer sees the rest */
@@ -337,8 +317,7 @@ static void a_freed_core_leaks_no_pause(void **state)
 
 static void it_says_that_it_is_made_again(void **state)
 {
-    struct core_config config = retrying(2);
-    struct stage stage = in_pause(&config);
+    struct stage stage = in_pause(2, PAUSE);
     struct note note;
 
     (void)state;
