@@ -203,6 +203,7 @@ void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metric
 
     core_look(lane->core, now_us, &view);
     metric_add(metrics, METRIC_SCHEDULER_QUEUE, view.queued);
+    metric_add(metrics, METRIC_SCHEDULER_QUEUE_LIMIT, lane->queue_max);
     metric_add(metrics, METRIC_SCHEDULER_WAITERS, view.waiters);
     if (view.queued_max > metrics->values[METRIC_SCHEDULER_QUEUE_MAX])
         metric_set(metrics, METRIC_SCHEDULER_QUEUE_MAX, view.queued_max);

@@ -179,6 +179,7 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_QUEUE, 0);
+    metric_set(&scheduler->metrics, METRIC_SCHEDULER_QUEUE_LIMIT, 0);
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_WAITERS, 0);
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_FETCHER_UP, scheduler->fetcher != 0);
     metric_set(&scheduler->metrics, METRIC_SCHEDULER_STATE_DEGRADED, 0);

@@ -55,6 +55,7 @@ ROWS = [
     ("Queue and slots", 8, [
         ("timeseries", "Queue", 8, "short", [
             ("calls that wait", gauge("scheduler_queue_length")),
+            ("at most", gauge("scheduler_queue_limit")),
             ("requests that wait", gauge("scheduler_waiters")),
             ("in the pause before a retry", gauge("scheduler_retries_waiting"))], {}),
         ("timeseries", "Slots", 8, "reqps", [

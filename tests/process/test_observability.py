@@ -38,8 +38,10 @@ ALERTS = {
     "SluiceMetricsdRestarts": [
         (True, {"metricsd_feed_messages_total": restarts(3)}), (False, {"metricsd_feed_messages_total": restarts(2)})],
     "SluiceQueueNearFull": [
-        (True, {"scheduler_queue_length": "81x80"}), (False, {"scheduler_queue_length": "80x80"}),
-        (False, {"scheduler_queue_length": "80x78 99 99"})],
+        (True, {"scheduler_queue_length": "81x80", "scheduler_queue_limit": "100x80"}),
+        (False, {"scheduler_queue_length": "80x80", "scheduler_queue_limit": "100x80"}),
+        (False, {"scheduler_queue_length": "81x80", "scheduler_queue_limit": "1000x80"}),
+        (False, {"scheduler_queue_length": "80x78 99 99", "scheduler_queue_limit": "100x80"})],
     "SluiceQueueFull": [
         (True, {'scheduler_refused_total{reason="queue_full"}': GROWS}),
         (True, {'scheduler_refused_total{reason="displaced"}': GROWS, 'scheduler_refused_total{reason="hold"}': FLAT}),
