@@ -8,6 +8,9 @@
 
 #define US_IN_SECOND 1e6
 #define MS_IN_SECOND 1e3
+#define US_IN_MS     1e3
+#define TIME_WIDTH   14
+#define WALL_US_MAX  9e15
 #define UNKNOWN      (-1.0)
 
 /* Visible ASCII as it is. */
@@ -241,22 +244,30 @@ void view_status(const struct json_object *status, FILE *out)
     }
 }
 
+/* Right-aligned. */
+static void put_number(const struct json_object *object, const char *key, int width, int decimals, FILE *out)
+{
+    double number = look_number(object, key, NAN);
+
+    if (isnan(number))
+        fprintf(out, " %*s", width, "-");
+    else
+        fprintf(out, " %*.*f", width, decimals, decimals > 0 ? number / MS_IN_SECOND : number);
+}
+
 static void put_request(const struct json_object *request, FILE *out)
 {
-    double eta = look_number(request, "eta_ms", -MS_IN_SECOND) / MS_IN_SECOND;
-
-    fprintf(out, "%8.0f  ", look_number(request, "position", UNKNOWN));
+    put_number(request, "position", 8, 0, out);
+    fputs("  ", out);
     put_column(look_text(request, "id"), 33, out);
     fputs("  ", out);
     put_column(look_text(request, "lane"), 8, out);
-    fprintf(out, " %5.0f  ", look_number(request, "priority", UNKNOWN));
+    put_number(request, "priority", 5, 0, out);
+    fputs("  ", out);
     put_column(look_text(request, "client"), 16, out);
-    fprintf(out, " %9.2f %9.2f ", look_number(request, "age_ms", UNKNOWN) / MS_IN_SECOND,
-            look_number(request, "remaining_ms", UNKNOWN) / MS_IN_SECOND);
-    if (eta < 0)
-        fprintf(out, "%9s", "-");
-    else
-        fprintf(out, "%9.2f", eta);
+    put_number(request, "age_ms", 9, 2, out);
+    put_number(request, "remaining_ms", 9, 2, out);
+    put_number(request, "eta_ms", 9, 2, out);
     fputs(json_object_get_boolean(look(request, "shared")) ? "  shared\n" : "\n", out);
 }
 
@@ -269,12 +280,12 @@ void view_queue(const struct json_object *queue, size_t most, FILE *out)
         fputs("nobody waits\n", out);
         return;
     }
-    fprintf(out, "%8s  %-33s  %-8s %5s  %-16s %9s %9s %9s\n", "POSITION", "ID", "LANE", "CLASS", "CLIENT",
+    fprintf(out, " %8s  %-33s  %-8s %5s  %-16s %9s %9s %9s\n", "POSITION", "ID", "LANE", "CLASS", "CLIENT",
             "AGE s", "LEFT s", "ETA s");
     for (size_t i = 0; i < count && i < most; i++)
         put_request(json_object_array_get_idx(requests, i), out);
     if (count > most || json_object_is_type(look(queue, "next"), json_type_string))
-        fputs("          and more\n", out);
+        fputs("           and more\n", out);
 }
 
 void view_policy(const struct json_object *policy, FILE *out)
@@ -305,13 +316,16 @@ void view_policy(const struct json_object *policy, FILE *out)
 /* As in the logs: UTC, for the machines that are compared need not be in one place. */
 static void put_time(double wall_us, FILE *out)
 {
-    time_t seconds = (time_t)floor(wall_us / US_IN_SECOND);
-    char text[32] = "-";
+    bool known = wall_us >= 0 && wall_us < WALL_US_MAX;
+    time_t seconds = known ? (time_t)(wall_us / US_IN_SECOND) : 0;
+    char text[32];
     struct tm parts;
 
-    if (wall_us >= 0 && gmtime_r(&seconds, &parts))
-        strftime(text, sizeof(text), "%H:%M:%S", &parts);
-    fprintf(out, "%s.%03.0fZ ", text, floor(fmod(wall_us < 0 ? 0 : wall_us, US_IN_SECOND) / 1000));
+    if (!known || !gmtime_r(&seconds, &parts) || strftime(text, sizeof(text), "%H:%M:%S", &parts) == 0) {
+        put_column("", TIME_WIDTH, out);
+        return;
+    }
+    fprintf(out, "%s.%03.0fZ ", text, floor(fmod(wall_us, US_IN_SECOND) / US_IN_MS));
 }
 
 void view_event(const struct json_object *event, FILE *out)
@@ -422,9 +436,9 @@ void view_refusal(const struct json_object *answer, int status, FILE *out)
     if (!*reason && look_list(answer, "missing")) {
         const char *health = look_text(answer, "status");
 
-        fprintf(out, "%s: ", *health ? "health is " : "not ready");
-        put_text(health, out);
-        fputs(*health ? ": " : "", out);
+        fputs("health is ", out);
+        put_text(*health ? health : "-", out);
+        fputs(": ", out);
         if (!put_checks(answer, out))
             fputs("no reason is told", out);
     } else {
