@@ -17,7 +17,7 @@
 /* Takes the value. */
 static void put(struct json_object *object, const char *key, struct json_object *value)
 {
-    if (json_object_object_add(object, key, value) < 0)
+    if (!object || json_object_object_add(object, key, value) < 0)
         json_object_put(value);
 }
 
@@ -97,7 +97,8 @@ static enum ctl_end gather_queue(struct ctl *ctl, bool quiet, size_t most, struc
     end = ctl_ask_gateway(ctl, "GET", path, NULL, quiet, queue);
     while (end == CTL_DONE && queue->status == OK) {
         const char *next = look_text(queue->json, "next");
-        size_t now = json_object_array_length(look_list(queue->json, "requests"));
+        struct json_object *requests = look_list(queue->json, "requests");
+        size_t now = requests ? json_object_array_length(requests) : 0;
         bool more;
 
         if (now <= have || now >= most || !is_id(next))

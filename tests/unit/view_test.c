@@ -160,9 +160,9 @@ static void test_any_shape(void **state)
         "\"\\u001b[2J\"",
         "[[]]",
         "{\"\\u0007\":{\"a\":[1]}}",
-        "{\"health\":[],\"breaker\":1,\"state\":{\"values\":[],\"processes\":[null,1,\"x\",{\"up\":\"\"}]}}",
-        "{\"health\":{\"status\":7,\"missing\":[null,1,{}],\"checks\":\"\"},\"missing\":[null,\"\\u001b\"],"
-        "\"status\":[]}",
+        "{\"health\":[],\"breaker\":1,\"state\":{\"values\":[],\"processes\":[null,1,{\"up\":\"\"}]}}",
+        "{\"health\":{\"status\":7,\"missing\":[null,1,{}],\"checks\":\"\"}}",
+        "{\"missing\":[null,\"\\u001b\"],\"status\":[]}",
         "{\"requests\":[null,[],{\"id\":{},\"age_ms\":\"x\"},1],\"next\":{}}",
         "{\"policies\":[null,{},3],\"policy\":{},\"paused\":\"\",\"seconds\":[]}",
         "{\"summary\":{\"sources\":[],\"statuses\":{\"a\":null},\"total_us\":7},\"state\":0}",
