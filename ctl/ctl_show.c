@@ -45,6 +45,17 @@ static enum ctl_end gather_status(struct ctl *ctl, bool quiet, struct json_objec
     return CTL_DONE;
 }
 
+/* An answer in JSON, without what a gateway would have said. */
+static enum ctl_end complain_of_stranger(const struct ctl *ctl)
+{
+    char sentence[REQUEST_URL_BYTES + 80];
+
+    snprintf(sentence, sizeof(sentence), "what answers at %s is not Sluice's gateway; is the address right?",
+             ctl->gateway);
+    ctl_complain(sentence);
+    return CTL_NOBODY;
+}
+
 enum ctl_end ctl_status(struct ctl *ctl)
 {
     struct http_answer health;
@@ -53,6 +64,10 @@ enum ctl_end ctl_status(struct ctl *ctl)
 
     if (end != CTL_DONE)
         return end;
+    if (!look_list(health.json, "missing")) {
+        json_object_put(status);
+        return complain_of_stranger(ctl);
+    }
     if (ctl->arguments->json)
         ctl_print_json(status);
     else
@@ -123,6 +138,10 @@ enum ctl_end ctl_queue(struct ctl *ctl)
 
     if (end != CTL_DONE)
         return end;
+    if (queue.status == OK && !look_list(queue.json, "requests")) {
+        json_object_put(queue.json);
+        return complain_of_stranger(ctl);
+    }
     if (ctl->arguments->json)
         ctl_print_json(queue.json);
     else if (queue.status == OK)

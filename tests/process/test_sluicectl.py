@@ -272,7 +272,9 @@ def test_nobody_answers(stack):
         nobody.listen()
         assert "nobody answers" in ctl(stack, "queue", "--url", url, "--timeout", "0.2", code=NOBODY).err
     metricsd = f"http://127.0.0.1:{stack.metricsd_port}"
-    assert "is not Sluice" in ctl(stack, "queue", "--url", f"{metricsd}/?", code=NOBODY).err
+    for words in (["queue"], ["status"]):
+        assert "is not Sluice" in ctl(stack, *words, "--url", f"{metricsd}/?", code=NOBODY).err
+        assert "is not Sluice's gateway" in ctl(stack, *words, "--url", f"{metricsd}/api/state?", code=NOBODY).err
 
 
 def test_not_ready_and_back():
