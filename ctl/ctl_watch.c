@@ -13,33 +13,44 @@
 #define ERRORS        400
 #define EVENTS_MS     500 /* metricsd keeps 200: at more than 400 a second some are missed, and that is told */
 #define EVENTS_BEFORE 10  /* shown of those that were there before */
+#define EVENTS_MAX    1024 /* of one answer; metricsd keeps 200 */
 #define BURST_MS      200
 #define BURST_PATH    "/admin/bursts/"
 #define ERASE         "\r\x1b[K"
+
+static void tell_missed(const struct json_object *event, int64_t missed)
+{
+    if (missed <= 0)
+        return;
+    fflush(stdout);
+    fprintf(stderr, "sluicectl: %lld events of %s %s were not seen\n", (long long)missed,
+            look_text(event, "process"), look_text(event, "epoch"));
+}
 
 /* *rest: how many may still be shown, or negative. Newest first, so they are read from the end. */
 static void show_events(struct ctl *ctl, struct tail *tail, const struct json_object *state, bool first,
                         int64_t *rest)
 {
     struct json_object *events = look_list(state, "events");
-    size_t count = events ? json_object_array_length(events) : 0;
+    size_t count = events ? json_object_array_length(events) : 0, fresh = 0;
+    const struct json_object *shown[EVENTS_MAX];
 
-    for (size_t i = count; i > 0 && *rest != 0; i--) {
+    for (size_t i = count; i > 0; i--) {
         const struct json_object *event = json_object_array_get_idx(events, i - 1);
         int64_t missed;
 
-        if (tail_take(tail, event, &missed) != TAIL_NEW || (first && i > EVENTS_BEFORE))
+        if (tail_take(tail, event, &missed) != TAIL_NEW || (first && i > EVENTS_BEFORE) ||
+            fresh == EVENTS_MAX)
             continue;
-        if (missed > 0) {
-            fflush(stdout);
-            fprintf(stderr, "sluicectl: %lld events of %s %s were not seen\n", (long long)missed,
-                    look_text(event, "process"), look_text(event, "epoch"));
-        }
+        tell_missed(event, missed);
+        shown[fresh++] = event;
+    }
+    tail_sort(shown, fresh);
+    for (size_t i = 0; i < fresh && *rest != 0; i++, (*rest)--) {
         if (ctl->arguments->json)
-            ctl_print_json(event);
+            ctl_print_json(shown[i]);
         else
-            view_event(event, stdout);
-        (*rest)--;
+            view_event(shown[i], stdout);
     }
     fflush(stdout);
 }

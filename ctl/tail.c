@@ -42,3 +42,17 @@ enum tail_verdict tail_take(struct tail *tail, const struct json_object *event, 
     mark->seq = seq;
     return TAIL_NEW;
 }
+
+/* Each process's are sorted already, and there are few. */
+void tail_sort(const struct json_object **events, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        const struct json_object *event = events[i];
+        double at_us = look_number(event, "at_us", 0);
+        size_t to = i;
+
+        for (; to > 0 && look_number(events[to - 1], "at_us", 0) > at_us; to--)
+            events[to] = events[to - 1];
+        events[to] = event;
+    }
+}

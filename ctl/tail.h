@@ -29,4 +29,7 @@ enum tail_verdict { TAIL_OLD, TAIL_NEW, TAIL_BAD };
 /* Takes note of the event. *missed: how many of its epoch came in between and were not shown. */
 enum tail_verdict tail_take(struct tail *tail, const struct json_object *event, int64_t *missed);
 
+/* By their times, so that those of several processes read as one story; equal ones stay as they are. */
+void tail_sort(const struct json_object **events, size_t count);
+
 #endif

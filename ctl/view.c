@@ -113,10 +113,11 @@ static void put_slot(const struct json_object *values, FILE *out)
     double next = seconds_of(values, "scheduler.limiter_next_slot_seconds");
 
     label("next slot", out);
+    fputs(next > 0 ? "in " : "", out);
     if (next == 0)
         fputs("now", out);
     else
-        fputs("in ", out), put_span(next, out);
+        put_span(next, out);
     fputs(", window ", out);
     put_span(seconds_of(values, "scheduler.limiter_interval_seconds"), out);
     if (value_of(values, "scheduler.paused") > 0)
@@ -132,8 +133,8 @@ static void put_hold(const struct json_object *values, FILE *out)
     if (hold == 0)
         fputs("none", out);
     else
-        put_span(hold, out), fputs(" more, by the provider", out);
-    fputc('\n', out);
+        put_span(hold, out);
+    fputs(hold > 0 ? " more, by the provider\n" : "\n", out);
 }
 
 static void put_policy(const struct json_object *values, FILE *out)
@@ -227,13 +228,16 @@ void view_status(const struct json_object *status, FILE *out)
     const struct json_object *state = look(status, "state"), *values = look(state, "values");
     struct json_object *processes = look_list(state, "processes");
     size_t count = processes ? json_object_array_length(processes) : 0;
+    /* A scheduler that metricsd has not heard of has a window of 0 there: its other values are none, too. */
+    bool scheduled = value_of(values, "scheduler.limiter_interval_seconds") > 0;
+    const struct json_object *scheduler = scheduled ? values : NULL;
 
     put_health(look(status, "health"), out);
-    put_queue_line(values, out);
-    put_slot(values, out);
-    put_hold(values, out);
+    put_queue_line(scheduler, out);
+    put_slot(scheduler, out);
+    put_hold(scheduler, out);
     view_breaker(look(status, "breaker"), out);
-    put_policy(values, out);
+    put_policy(scheduler, out);
     put_totals(values, out);
     put_cache(values, out);
     for (size_t i = 0; i < count; i++)

@@ -73,11 +73,29 @@ static void test_the_epoch_that_was_silent_for_longest_makes_room(void **state)
     assert_int_equal(take("{\"epoch\":\"1\",\"seq\":5}", &missed), TAIL_NEW);
 }
 
+static void test_one_story(void **state)
+{
+    struct json_object *list = json_tokener_parse("[{\"at_us\":5,\"seq\":0},{\"at_us\":9,\"seq\":1},{\"at_"
+                                                  "us\":3,\"seq\":2},{\"at_us\":5,\"seq\":3},{\"seq\":4}]");
+    static const int64_t order[] = {4, 2, 0, 3, 1};
+    const struct json_object *events[5];
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++)
+        events[i] = json_object_array_get_idx(list, i);
+    tail_sort(events, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(json_object_get_int64(json_object_object_get(events[i], "seq")), order[i]);
+    tail_sort(events, 0);
+    json_object_put(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_story),
         cmocka_unit_test(test_the_epoch_that_was_silent_for_longest_makes_room),
+        cmocka_unit_test(test_one_story),
     };
 
     return cmocka_run_group_tests_name("tail", tests, NULL, NULL);

@@ -74,11 +74,23 @@ static const struct {
     {view_status, "{\"health\":{\"status\":\"ok\",\"missing\":[]},\"breaker\":null,\"state\":null}",
      "health      ok\n"
      "queue       - calls wait for a slot, - requests for an answer\n"
-     "next slot   in -, window -\n"
-     "hold        - more, by the provider\n"
+     "next slot   -, window -\n"
+     "hold        -\n"
      "breaker     -, - of - failures in a row\n"
      "policy      -\n"
      "requests    -: - successful, - failed, - dropped, - waiting\n"
+     "cache       - hits, - slots saved, - answers\n"
+     "processes   -\n"},
+    {view_status,
+     "{\"health\":{\"status\":\"ok\"},\"state\":{\"values\":{\"scheduler.limiter_interval_seconds\":0,"
+     "\"scheduler.queue_length\":0,\"scheduler.limiter_hold_seconds\":0,\"gateway.requests_total\":0}}}",
+     "health      ok\n"
+     "queue       - calls wait for a slot, - requests for an answer\n"
+     "next slot   -, window -\n"
+     "hold        -\n"
+     "breaker     -, - of - failures in a row\n"
+     "policy      -\n"
+     "requests    0: - successful, - failed, - dropped, - waiting\n"
      "cache       - hits, - slots saved, - answers\n"
      "processes   -\n"},
     {queue_of_two, "{\"requests\":[],\"next\":null}", "nobody waits\n"},
