@@ -248,10 +248,13 @@ void config_print(const struct config *config, unsigned process, FILE *out)
 
 void config_help(const char *program, unsigned process, FILE *out)
 {
-    fprintf(out,
-            "Usage: %s [--help | --version | --check | --print-config | --env-example]\n"
-            "Options come from the environment, or from .env in the working directory:\n",
-            program);
+    fprintf(out, "Usage: %s [--help | --version | --check | --print-config | --env-example]\n", program);
+    config_help_options(process, out);
+}
+
+void config_help_options(unsigned process, FILE *out)
+{
+    fputs("Options come from the environment, or from .env in the working directory:\n", out);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (options[i].processes & process)
             fprintf(out, "  %-30s %s [%s, default %s]\n", options[i].name, options[i].help, options[i].unit,

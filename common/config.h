@@ -17,7 +17,8 @@
 #define FOR_FETCHER   4U
 #define FOR_METRICSD  8U
 #define FOR_DEPLOY    16U
-#define FOR_ALL       31U
+#define FOR_ALL       31U /* the processes */
+#define FOR_CTL       32U /* sluicectl, which talks to them */
 
 #define CONFIG_TEXT_BYTES  1024
 #define CONFIG_ERROR_BYTES 512
@@ -43,6 +44,7 @@ int config_set(struct config *config, struct text name, struct text value, char 
 /* Lines NAME=value, '#' comments, values optionally in single or double quotes. */
 int config_read(struct config *config, struct text file, char error[CONFIG_ERROR_BYTES]);
 void config_help(const char *program, unsigned process, FILE *out);
+void config_help_options(unsigned process, FILE *out);                       /* the second part of it */
 void config_print(const struct config *config, unsigned process, FILE *out); /* secrets masked */
 void config_example(FILE *out);                                              /* .env.example */
 

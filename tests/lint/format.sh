@@ -3,5 +3,5 @@
 set -euo pipefail
 
 cd "$1"
-find common deploy fetcher gateway metricsd scheduler tests -name '*.[ch]' -print0 |
+find common ctl deploy fetcher gateway metricsd scheduler tests -name '*.[ch]' -print0 |
     xargs -0 clang-format-14 --dry-run -Werror

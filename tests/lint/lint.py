@@ -8,7 +8,7 @@ import os
 import re
 import sys
 
-ROOMS = ["common", "deploy", "fetcher", "gateway", "metricsd", "scheduler", "tests"]
+ROOMS = ["common", "ctl", "deploy", "fetcher", "gateway", "metricsd", "scheduler", "tests"]
 TOP_LEVEL = set(ROOMS) | {
     ".ci", ".clang-format", ".clang-tidy", ".env.example", ".gitattributes", ".gitignore", "CHANGELOG.md",
     "CMakeLists.txt", "CMakePresets.json", "CONTRIBUTING.md", "LICENSE", "README.md",
