@@ -3,9 +3,9 @@
  * instead. Pure.
  *
  * A failed attempt is followed by a pause, twice as long after each further failure, up to a bound. Within it
- * the stale answer is served at once. When it is over one attempt is due, and for as long again the stale
- * answer still goes out meanwhile; later the failure is too long ago to say anything. An answer that is
- * stored ends it all. */
+ * the stale answer is served at once. When it is over one attempt is due, and for as long again, or as long
+ * as an attempt may take if that is longer, the stale answer still goes out meanwhile; later the failure is
+ * too long ago to say anything. An answer that is stored ends it all. */
 #ifndef SLUICE_FAILURE_H
 #define SLUICE_FAILURE_H
 
@@ -13,18 +13,20 @@
 
 #include "common/reason.h"
 
-#define FAILURE_BYTES 24 /* of a record */
+#define FAILURE_BYTES 32 /* of a record */
 
 struct failure {
     int64_t failed_wall_us; /* when the latest attempt ended */
     int64_t until_wall_us;  /* no other one before */
+    int64_t past_wall_us;   /* it says nothing from then on */
     uint32_t count;         /* of failures in a row */
     enum reason reason;     /* of the latest one */
 };
 
 struct failure_policy {
-    int64_t first_us; /* the first pause; 0: none at all */
-    int64_t most_us;  /* and the longest */
+    int64_t first_us;   /* the first pause; 0: none at all */
+    int64_t most_us;    /* and the longest */
+    int64_t attempt_us; /* how long an attempt may take */
 };
 
 /* After one more failure; `before` is what was known, or NULL. */

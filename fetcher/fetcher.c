@@ -460,7 +460,8 @@ static void open_lane(struct fetcher *fetcher, const struct config *config)
                                                    .negative_us = config->cache_negative_ttl_us};
     freshness_read_statuses(text_of(config->cache_negative_statuses), &fetcher->freshness.negative, &bad);
     fetcher->backoff = (struct failure_policy){.first_us = config->stale_backoff_us,
-                                               .most_us = config->stale_backoff_max_us};
+                                               .most_us = config->stale_backoff_max_us,
+                                               .attempt_us = config->external_api_timeout_us};
     content_rule_find(config->cache_content, &fetcher->content); /* one of its choices */
 }
 

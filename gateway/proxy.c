@@ -287,6 +287,10 @@ static bool answer_from_cache(struct proxy *proxy, struct asked *asked, const st
     verdict = wish_judge(rules, wish, known ? &found : NULL, NULL, moment->wall_us);
     if (verdict >= WISH_ASK && known && cache_find_failure(desk->cache, &asked->key, &failure) == 0)
         verdict = wish_judge(rules, wish, &found, &failure, moment->wall_us);
+    /* Our own attempt may take longer than the failure before it is remembered: it waits for a slot, too. */
+    if (verdict == WISH_ASK && failure.count > 0 && found.stale_wall_us > moment->wall_us &&
+        proxy_renews(proxy, &asked->key))
+        verdict = WISH_STALE;
     asked->expired = known && found.fresh_wall_us <= moment->wall_us;
     asked->declined = known && !asked->expired;
     if (verdict == WISH_FRESH) {

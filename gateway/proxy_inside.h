@@ -94,6 +94,8 @@ void proxy_withdraw(struct proxy *proxy, struct waiter *waiter);
 void proxy_drop(struct proxy *proxy, struct waiter *waiter);
 
 /* proxy_renew.c */
+/* Whether an attempt of our own for that key is on its way. */
+bool proxy_renews(const struct proxy *proxy, const struct cache_key *key);
 /* Another attempt for that key, unless one is on its way; where there is no room for it, there is none. It is
  * submitted by the next proxy_flush(): the caller may still borrow from the cache. */
 void proxy_renew(struct proxy *proxy, const struct asked *asked, const struct lane_call *call,

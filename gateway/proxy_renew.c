@@ -4,7 +4,7 @@
 
 #include "gateway/proxy_inside.h"
 
-static bool is_on_its_way(const struct proxy *proxy, const struct cache_key *key)
+bool proxy_renews(const struct proxy *proxy, const struct cache_key *key)
 {
     const struct waiter *waiter;
 
@@ -22,7 +22,7 @@ void proxy_renew(struct proxy *proxy, const struct asked *asked, const struct la
     struct terms terms = {.not_before_us = 0};
     struct waiter *waiter;
 
-    if (proxy->draining || proxy->renewal_count == RENEWALS_MAX || is_on_its_way(proxy, &asked->key))
+    if (proxy->draining || proxy->renewal_count == RENEWALS_MAX || proxy_renews(proxy, &asked->key))
         return;
     waiter = proxy_waiter_new(proxy, asked, call, caller, &terms);
     if (!waiter)

@@ -89,7 +89,7 @@ def test_a_thousand_ask_for_what_the_provider_fails_to_give(fault):
         assert rounds >= 3 and 1 <= len(gaps) <= 1 + took / pause
         assert all(gap >= pause for gap in gaps), gaps
         assert min(slowest) < 0.05, "a busy machine makes a round longer, never shorter"
-        assert max(slowest) < patience, "nobody has waited for an attempt that hangs"
+        assert max(slowest) < patience / 2, "nobody has waited for an attempt that hangs"
 
 
 def test_a_thousand_share_the_first_attempt_that_fails():

@@ -25,7 +25,8 @@ static void each_failure_doubles_the_pause(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct failure_policy policy = {.first_us = rows[i].first * S, .most_us = rows[i].most * S};
+        struct failure_policy policy = {
+            .first_us = rows[i].first * S, .most_us = rows[i].most * S, .attempt_us = 7 * S};
         struct failure failure, before;
 
         for (unsigned n = 0; n < 6; n++) {
@@ -33,6 +34,8 @@ static void each_failure_doubles_the_pause(void **state)
             assert_int_equal(failure.count, n + 1);
             assert_int_equal(failure.failed_wall_us, NOW + n);
             assert_int_equal(failure.until_wall_us, NOW + n + rows[i].pauses[n] * S);
+            assert_int_equal(failure.past_wall_us - failure.until_wall_us,
+                             (rows[i].pauses[n] > 7 ? rows[i].pauses[n] : 7) * S);
             assert_int_equal(failure.reason, REASON_UPSTREAM_TIMEOUT);
             before = failure;
         }
@@ -59,19 +62,23 @@ static void phases(void **state)
         {-1, FAILURE_IS_PAST}, {0, FAILURE_PAUSES},   {9, FAILURE_PAUSES},    {10, FAILURE_IS_DUE},
         {19, FAILURE_IS_DUE},  {20, FAILURE_IS_PAST}, {900, FAILURE_IS_PAST},
     };
-    struct failure failure = {.failed_wall_us = NOW, .until_wall_us = NOW + 10 * S, .count = 2};
+    struct failure failure = {
+        .failed_wall_us = NOW, .until_wall_us = NOW + 10 * S, .past_wall_us = NOW + 20 * S, .count = 2};
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_int_equal(failure_phase(&failure, NOW + rows[i].at * S), rows[i].phase);
-    failure.until_wall_us = NOW; /* no pause at all */
+    failure.until_wall_us = failure.past_wall_us = NOW; /* no pause at all */
     assert_int_equal(failure_phase(&failure, NOW), FAILURE_IS_PAST);
 }
 
 static void records(void **state)
 {
-    struct failure failure = {
-        .failed_wall_us = NOW, .until_wall_us = NOW + 1, .count = 3, .reason = REASON_UPSTREAM_BROKEN};
+    struct failure failure = {.failed_wall_us = NOW,
+                              .until_wall_us = NOW + 1,
+                              .past_wall_us = NOW + 2,
+                              .count = 3,
+                              .reason = REASON_UPSTREAM_BROKEN};
     struct failure bad = failure, read;
     char record[FAILURE_BYTES + 1];
 
@@ -80,6 +87,7 @@ static void records(void **state)
     assert_int_equal(failure_read((struct text){record + 1, FAILURE_BYTES}, &read), 0);
     assert_int_equal(read.failed_wall_us, NOW);
     assert_int_equal(read.until_wall_us, NOW + 1);
+    assert_int_equal(read.past_wall_us, NOW + 2);
     assert_int_equal(read.count, 3);
     assert_int_equal(read.reason, REASON_UPSTREAM_BROKEN);
     assert_int_equal(failure_read((struct text){record + 1, FAILURE_BYTES - 1}, &read), -EBADMSG);
@@ -93,6 +101,10 @@ static void records(void **state)
     assert_int_equal(failure_read((struct text){record, FAILURE_BYTES}, &read), -EBADMSG);
     bad = failure;
     bad.until_wall_us = NOW - 1;
+    failure_write(&bad, record);
+    assert_int_equal(failure_read((struct text){record, FAILURE_BYTES}, &read), -EBADMSG);
+    bad = failure;
+    bad.past_wall_us = NOW;
     failure_write(&bad, record);
     assert_int_equal(failure_read((struct text){record, FAILURE_BYTES}, &read), -EBADMSG);
 }

@@ -12,6 +12,7 @@ static struct failure failed_at(int64_t ago_us, int64_t pause_us)
 
     return (struct failure){.failed_wall_us = failed_us,
                             .until_wall_us = failed_us + pause_us,
+                            .past_wall_us = failed_us + 2 * pause_us,
                             .count = 1,
                             .reason = REASON_UPSTREAM_TIMEOUT};
 }
@@ -235,6 +236,25 @@ static void test_a_failure_of_long_ago_says_nothing(void **state)
     check_has(exchange.fields, "detail=upstream_error\r\n");
 }
 
+/* It waits for its slot, or hangs, for longer than the failure before it says anything. */
+static void test_nobody_waits_for_our_own_attempt(void **state)
+{
+    struct failure failure = failed_at(6 * SECOND, 5 * SECOND);
+    struct httpd_exchange exchanges[2];
+
+    (void)state;
+    store_failed("sluice", OLD, GOOD, &failure);
+    for (unsigned i = 0; i < 2; i++) {
+        ask(&exchanges[i], CPF);
+        assert_int_equal(exchanges[i].status, 200);
+        check_has(exchanges[i].fields, "X-Proxy-Fallback: cache\r\n");
+        stage.moment.now_us += 20 * SECOND;
+        stage.moment.wall_us += 20 * SECOND;
+    }
+    assert_int_equal(counted(METRIC_GATEWAY_RENEWALS), 1);
+    bring(500, "upstream_error", "upstream");
+}
+
 /* The fetcher has looked first, and another call for it had just failed. */
 static void test_a_stale_answer_of_the_fetcher_is_marked(void **state)
 {
@@ -262,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_renewal_survives_the_scheduler, start, stop),
         cmocka_unit_test_setup_teardown(test_without_room_there_is_none, start, stop),
         cmocka_unit_test_setup_teardown(test_a_failure_of_long_ago_says_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(test_nobody_waits_for_our_own_attempt, start, stop),
         cmocka_unit_test_setup_teardown(test_a_stale_answer_of_the_fetcher_is_marked, start, stop),
     };
 

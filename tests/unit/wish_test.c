@@ -99,9 +99,15 @@ static const struct answer things[] = {
 
 enum memory { NONE, PAUSES, DUE, PAST };
 static const struct failure memories[] = {
-    [PAUSES] = {.failed_wall_us = NOW - S, .until_wall_us = NOW + S, .count = 1},
-    [DUE] = {.failed_wall_us = NOW - 11 * S, .until_wall_us = NOW - S, .count = 1},
-    [PAST] = {.failed_wall_us = NOW - 100 * S, .until_wall_us = NOW - 90 * S, .count = 1},
+    [PAUSES] = {.failed_wall_us = NOW - S, .until_wall_us = NOW + S, .past_wall_us = NOW + 3 * S, .count = 1},
+    [DUE] = {.failed_wall_us = NOW - 11 * S,
+             .until_wall_us = NOW - S,
+             .past_wall_us = NOW + 9 * S,
+             .count = 1},
+    [PAST] = {.failed_wall_us = NOW - 100 * S,
+              .until_wall_us = NOW - 90 * S,
+              .past_wall_us = NOW - 80 * S,
+              .count = 1},
 };
 
 static const struct {
