@@ -81,6 +81,13 @@ def fail_once(stack, number, why="upstream_error"):
     return answer
 
 
+def cache_and_fail(stack, number):
+    """The provider has answered once, and fails from then on."""
+    assert stack.ask(number).status == 200
+    stack.simulator.faults("status=500")
+    fail_once(stack, number)
+
+
 def control(stack, method, path, body=b""):
     request = (f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                f"Content-Length: {len(body)}\r\n\r\n").encode() + body
@@ -131,9 +138,7 @@ def test_what_the_provider_takes_back_is_not_served_any_more():
     """A 404 or 401 is its word, not an error: what the cache has from before must not come back with the next error."""
     with Stack(CACHE_TTL_SECONDS=0.1, STALE_BACKOFF_SECONDS=0.1, **FAST) as stack:
         number = cpf.make(6020)
-        assert stack.ask(number).status == 200
-        stack.simulator.faults("status=500")
-        fail_once(stack, number)
+        cache_and_fail(stack, number)
         stack.simulator.faults("reset=1&status=401")
         wait_for(lambda: stack.ask(number).status == 401, "the provider's word", 20)
         stack.simulator.faults("reset=1&status=500")
@@ -224,9 +229,7 @@ def test_only_if_cached():
 def test_what_is_remembered_outlives_fetcher_and_gateway():
     with Stack(CACHE_TTL_SECONDS=0.1, STALE_BACKOFF_SECONDS=60, **FAST) as stack:
         number = cpf.make(6200)
-        stack.ask(number)
-        stack.simulator.faults("status=500")
-        fail_once(stack, number)
+        cache_and_fail(stack, number)
         before = arrivals(stack)
         stack.restart("fetcher")
         stack.restart("gateway")
@@ -243,9 +246,7 @@ def test_what_is_remembered_outlives_fetcher_and_gateway():
 def test_a_provider_that_recovers_is_noticed():
     with Stack(CACHE_TTL_SECONDS=0.3, STALE_BACKOFF_SECONDS=0.3, **FAST) as stack:
         number = cpf.make(6210)
-        stack.ask(number)
-        stack.simulator.faults("status=500")
-        fail_once(stack, number)
+        cache_and_fail(stack, number)
         stack.simulator.faults("reset=1")
         wait_for(lambda: "hit" in status_of(answer := stack.ask(number)) and not is_stale(answer), "it is fresh again")
 
