@@ -12,5 +12,5 @@ foreach(file ${files})
   string(APPEND rows "    {\"${name}\", {(const char *)file${number}, sizeof(file${number})}},\n")
   math(EXPR number "${number} + 1")
 endforeach()
-file(WRITE ${OUTPUT} "/* Made by embed.cmake from metricsd/page/. */\n#include \"metricsd/page.h\"\n\n${arrays}\n"
+file(WRITE ${OUTPUT} "/* Made by embed.cmake from metricsd/dashboard/. */\n#include \"metricsd/page.h\"\n\n${arrays}\n"
      "const struct page_file page_files[] = {\n${rows}    {NULL, {NULL, 0}},\n};\n")

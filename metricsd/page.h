@@ -1,4 +1,4 @@
-/* page.h - the files of metricsd/page/, turned into C by the build (embed.cmake), so that the program is
+/* page.h - the files that the build makes of metricsd/dashboard/, turned into C (embed.cmake), so that the program is
  * whole. */
 #ifndef SLUICE_METRICSD_PAGE_H
 #define SLUICE_METRICSD_PAGE_H
@@ -6,7 +6,7 @@
 #include "common/text.h"
 
 struct page_file {
-    const char *name; /* as in metricsd/page/; NULL ends the list */
+    const char *name; /* "index.html"; NULL ends the list */
     struct text content;
 };
 

@@ -58,8 +58,8 @@ static struct text give_ready(const struct web *web)
 
 static const struct route routes[] = {
     {.path = "/", .type = "text/html; charset=utf-8", .file = "index.html"},
-    {.path = "/page.css", .type = "text/css; charset=utf-8", .file = "page.css"},
-    {.path = "/page.js", .type = "text/javascript; charset=utf-8", .file = "page.js"},
+    {.path = "/app.css", .type = "text/css; charset=utf-8", .file = "app.css"},
+    {.path = "/app.js", .type = "text/javascript; charset=utf-8", .file = "app.js"},
     {.path = "/api/state", .type = JSON_TYPE, .content = give_state},
     {.path = "/metrics", .type = PROMETHEUS_TYPE, .content = give_metrics},
     {.path = "/livez", .type = JSON_TYPE, .content = give_alive},

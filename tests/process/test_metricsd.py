@@ -334,7 +334,7 @@ def test_http_face(metricsd):
     assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|style=|\son\w+=", html), "something inline"
     assets = re.findall(r'(?:src|href)="(/[^"]*)"', html)
-    assert {"/page.js", "/page.css"} <= set(assets)
+    assert {"/app.js", "/app.css"} <= set(assets)
     for asset in assets:
         assert metricsd.get(asset).status == 200, asset
     for target, media in [("/livez", "application/json"), ("/readyz", "application/json"),
@@ -354,7 +354,7 @@ def test_http_face(metricsd):
 def test_the_page_knows_only_names_that_exist(metricsd):
     """A renamed metric would show as `undefined` on the page."""
     state = metricsd.state()
-    script = metricsd.get("/page.js").body.decode()
+    script = metricsd.get("/app.js").body.decode()
     names = set(re.findall(r'"((?:gateway|scheduler|fetcher|metricsd)\.\w+)"', script))
     latencies = {name for name in names if f"{name}.count" in state["values"]}
     assert len(names) > 25 and len(latencies) == 5
