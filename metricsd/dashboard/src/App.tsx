@@ -1,3 +1,12 @@
+import { LanguageProvider } from "./i18n";
+import { Card } from "./parts/Card";
+
 export function App() {
-  return <h1>Sluice</h1>;
+  return (
+    <LanguageProvider>
+      <main className="p-3">
+        <Card title="Sluice">…</Card>
+      </main>
+    </LanguageProvider>
+  );
 }
