@@ -39,11 +39,11 @@ static void publish(struct gateway *gateway)
 {
     const struct httpd_stats *stats = httpd_stats(gateway->httpd);
 
-    metric_set(&gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
-    metric_set(&gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
+    metric_set(gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
+    metric_set(gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
     proxy_gauge(gateway->proxy);
     bursts_gauge(gateway->bursts);
-    event_totals(gateway->events, &gateway->metrics);
+    event_totals(gateway->events);
 }
 
 static void end_when_drained(struct gateway *gateway)
@@ -53,7 +53,7 @@ static void end_when_drained(struct gateway *gateway)
     gateway->unconnected = false; /* once is enough */
     audit_tick(&gateway->audit);
     publish(gateway);
-    log_info("drained", log_int("requests", gateway->metrics.values[METRIC_GATEWAY_REQUESTS]));
+    log_info("drained", log_int("requests", gateway->metrics->values[METRIC_GATEWAY_REQUESTS]));
     loop_drained(gateway->loop);
 }
 
@@ -100,7 +100,7 @@ static void on_decided(void *arg, const struct decision *decision)
     struct gateway *gateway = arg;
     int64_t took_us = clock_now_us() - decision->asked_us;
 
-    decision_count(&gateway->metrics, decision, took_us);
+    decision_count(gateway->metrics, decision, took_us);
     tell_decision(gateway, decision, took_us);
     if (decision->errand) {
         decision->errand->waiter = NULL;
@@ -317,7 +317,7 @@ static int open_proxy(struct gateway *gateway)
         .jobs_max = (uint32_t)config->jobs_max,
         .jobs_bytes_max = (size_t)config->jobs_max_mb << 20,
         .jobs_keep_us = config->jobs_keep_us,
-        .metrics = &gateway->metrics,
+        .metrics = gateway->metrics,
         .desk = {
             .decided = on_decided, .deferred = on_deferred, .burst_asked = on_burst_asked, .arg = gateway}};
     struct admin_config admin = {.token = config->admin_token, .client_id = config->client_id};
@@ -345,7 +345,7 @@ static int open_bursts(struct gateway *gateway)
                                   .limits = {.requests_max = (unsigned)config->burst_requests_max,
                                              .concurrency_max = (unsigned)config->burst_concurrency_max},
                                   .proxy = gateway->proxy,
-                                  .metrics = &gateway->metrics,
+                                  .metrics = gateway->metrics,
                                   .audit = &gateway->audit};
 
     gateway->bursts = bursts_new(&setup);

@@ -33,7 +33,7 @@ struct gateway {
     bool unconnected;    /* the last connection of a drain has closed */
     struct feed feed;
     struct health_facts health;
-    struct metrics metrics;
+    struct metrics *metrics; /* in events */
     char state_url[STATE_URL_BYTES];
     struct cors cors;
 };

@@ -14,6 +14,7 @@
 #include "common/httpd.h"
 #include "common/log.h"
 #include "metricsd/feed_endpoint.h"
+#include "metricsd/past.h"
 #include "metricsd/prometheus.h"
 #include "metricsd/savings.h"
 #include "metricsd/snapshot.h"
@@ -30,6 +31,9 @@ struct metricsd {
     struct web *web;
     struct event *tick;
     struct store *store;
+    struct past past;
+    int past_logged;       /* what was last said about it */
+    struct ledger *ledger; /* of metricsd itself */
     int64_t started_at_us;
     uint64_t feed_seq;      /* events and snapshots put on the feed */
     uint64_t strange_total; /* messages that are not for us */
@@ -117,6 +121,7 @@ static int64_t own_value(const struct metricsd *metricsd, enum metric metric, in
 /* metricsd is a process like the others; its totals only have a shorter way. */
 static void add_own(struct metricsd *metricsd, int64_t now_us)
 {
+    struct metrics *metrics = &ledger_counts(metricsd->ledger)->metrics;
     struct message_pair pairs[METRIC_COUNT];
     struct message_totals totals = {.process = text_of(store_kind_name(STORE_METRICSD)),
                                     .pid = (uint64_t)getpid(),
@@ -125,9 +130,10 @@ static void add_own(struct metricsd *metricsd, int64_t now_us)
     for (int i = 0; i < METRIC_COUNT; i++) {
         const struct metric_spec *spec = metric_spec((enum metric)i);
 
-        if (text_equal(totals.process, spec->process))
-            pairs[totals.values.count++] =
-                (struct message_pair){text_of(spec->key), own_value(metricsd, (enum metric)i, now_us)};
+        if (!text_equal(totals.process, spec->process))
+            continue;
+        metrics->values[i] = own_value(metricsd, (enum metric)i, now_us);
+        pairs[totals.values.count++] = (struct message_pair){text_of(spec->key), metrics->values[i]};
     }
     totals.values.items = pairs;
     store_add_totals(metricsd->store, now_us, bus_epoch(metricsd->bus), &totals);
@@ -153,6 +159,15 @@ static void log_changes(struct metricsd *metricsd, int64_t now_us)
     metricsd->bad_logged = bad;
 }
 
+static void remember_the_gone(struct metricsd *metricsd, int64_t now_us)
+{
+    int rc = past_walk(&metricsd->past, now_us);
+
+    if (rc < 0 && rc != metricsd->past_logged)
+        log_error("past_at_risk", log_str("why", strerror(-rc)));
+    metricsd->past_logged = rc;
+}
+
 static void post_exposition(struct metricsd *metricsd)
 {
     struct message message = {.type = MESSAGE_TYPE_exposition, .exposition = {.seq = metricsd->feed_seq}};
@@ -173,6 +188,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     metricsd->feed_seq++; /* the snapshot that is being made */
+    remember_the_gone(metricsd, now_us);
     add_own(metricsd, now_us);
     log_changes(metricsd, now_us);
     store_sum(metricsd->store, now_us, &metricsd->sum);
@@ -244,6 +260,23 @@ static bool take_lock(struct metricsd *metricsd, const struct config *config)
     metricsd->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (metricsd->lock_fd < 0 || flock(metricsd->lock_fd, LOCK_EX | LOCK_NB) < 0)
         return complain(errno == EWOULDBLOCK ? "another_metricsd_runs" : "lock_failed", path, errno);
+    return true;
+}
+
+/* What went before: processes that are gone, other metricsds among them. Without it the sums begin at
+ * nothing. */
+static bool open_past(struct metricsd *metricsd, const struct config *config)
+{
+    int rc = past_open(&metricsd->past, metricsd->store, config->runtime_dir), error;
+
+    if (rc < 0 && rc != -ENOENT)
+        log_warn("past_unknown", log_str("why", strerror(-rc)));
+    metricsd->ledger =
+        ledger_open(config->runtime_dir, store_kind_name(STORE_METRICSD), bus_epoch(metricsd->bus), &error);
+    if (!metricsd->ledger)
+        return complain("start_failed", "ledger", ENOMEM);
+    if (error < 0)
+        log_warn("counts_at_risk", log_str("why", strerror(-error)));
     return true;
 }
 
@@ -324,8 +357,8 @@ static bool start(struct metricsd *metricsd, const struct config *config)
     metricsd->bus = bus_new(loop_base(metricsd->loop));
     if (!metricsd->store || !metricsd->bus)
         return complain("start_failed", "memory or descriptors", ENOMEM);
-    if (!take_lock(metricsd, config) || !open_feed(metricsd, config) || !open_web(metricsd, config, &port) ||
-        !open_events(metricsd, config) || !start_tick(metricsd))
+    if (!take_lock(metricsd, config) || !open_past(metricsd, config) || !open_feed(metricsd, config) ||
+        !open_web(metricsd, config, &port) || !open_events(metricsd, config) || !start_tick(metricsd))
         return false;
     loop_on_drain(metricsd->loop, on_drain, metricsd);
     snprintf(details, sizeof(details), "port=%u feed=%s", port,
@@ -360,6 +393,7 @@ void metricsd_free(struct metricsd *metricsd)
     web_free(metricsd->web);
     bus_free(metricsd->bus);
     store_free(metricsd->store);
+    ledger_close(metricsd->ledger);
     if (metricsd->lock_fd >= 0)
         close(metricsd->lock_fd);
     free(metricsd);

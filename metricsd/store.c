@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define FORGOTTEN 256
 #define VALUE_MAX (1LL << 53) /* exact in a double, and too small for sums to overflow */
 
 static const struct {
@@ -22,18 +21,11 @@ struct entry {
     struct metrics metrics;
 };
 
-struct grave {
-    enum store_kind kind;
-    uint64_t epoch;
-};
-
 struct store {
     struct store_counts counts;
-    uint64_t starts[STORE_KINDS];
-    struct metrics base; /* counters and histograms of the epochs that were folded away */
-    unsigned entry_count, forgotten_count;
-    uint64_t events_seen, forgotten_seen, orders;
-    struct grave forgotten[FORGOTTEN];
+    struct store_past past; /* counters and histograms of the epochs that were folded away or buried */
+    unsigned entry_count;
+    uint64_t events_seen, orders;
     struct store_event events[STORE_EVENTS];
     struct entry entries[STORE_EPOCHS];
 };
@@ -78,7 +70,7 @@ static bool heard_lately(const struct store_process *process, int64_t now_us)
 
 bool store_process_is_up(const struct store *store, const struct store_process *process, int64_t now_us)
 {
-    if (!heard_lately(process, now_us))
+    if (process->buried || !heard_lately(process, now_us))
         return false;
     for (unsigned i = 0; i < store->entry_count && !kinds[process->kind].many; i++) {
         const struct store_process *other = &store->entries[i].process;
@@ -101,25 +93,24 @@ static struct entry *find(struct store *store, enum store_kind kind, uint64_t ep
 
 static bool is_forgotten(const struct store *store, enum store_kind kind, uint64_t epoch)
 {
-    for (unsigned i = 0; i < store->forgotten_count; i++) {
-        if (store->forgotten[i].epoch == epoch && store->forgotten[i].kind == kind)
+    for (uint32_t i = 0; i < store->past.grave_count; i++) {
+        if (store->past.graves[i].epoch == epoch && store->past.graves[i].kind == kind)
             return true;
     }
     return false;
 }
 
-static void fold_away(struct store *store, struct entry *entry)
+static void fold(struct store_past *past, enum store_kind kind, uint64_t epoch, const struct metrics *metrics)
 {
-    store->forgotten[store->forgotten_seen++ % FORGOTTEN] =
-        (struct grave){.kind = entry->process.kind, .epoch = entry->process.epoch};
-    if (store->forgotten_count < FORGOTTEN)
-        store->forgotten_count++;
+    past->graves[past->graves_seen++ % STORE_GRAVES] = (struct store_grave){.kind = kind, .epoch = epoch};
+    if (past->grave_count < STORE_GRAVES)
+        past->grave_count++;
     for (int i = 0; i < METRIC_COUNT; i++) {
         if (metric_spec((enum metric)i)->kind == METRIC_KIND_COUNTER)
-            add_value(&store->base.values[i], entry->metrics.values[i]);
+            add_value(&past->base.values[i], metrics->values[i]);
     }
     for (int i = 0; i < HISTOGRAM_COUNT; i++)
-        histogram_merge(&store->base.histograms[i], &entry->metrics.histograms[i]);
+        histogram_merge(&past->base.histograms[i], &metrics->histograms[i]);
 }
 
 /* A free entry; NULL when all are taken by processes that were heard of lately. */
@@ -135,7 +126,8 @@ static struct entry *make_room(struct store *store, int64_t now_us)
     }
     if (heard_lately(&oldest->process, now_us))
         return NULL;
-    fold_away(store, oldest);
+    if (!oldest->process.buried)
+        fold(&store->past, oldest->process.kind, oldest->process.epoch, &oldest->metrics);
     return oldest;
 }
 
@@ -176,9 +168,10 @@ static int enter(struct store *store, int64_t now_us, struct text process, uint6
                                              .order = ++store->orders,
                                              .started_at_us = now_us,
                                              .last_seq = seq_before}};
-        store->starts[kind]++;
+        store->past.starts[kind]++;
     }
-    (*entry)->process.heard_at_us = now_us;
+    if (!(*entry)->process.buried)
+        (*entry)->process.heard_at_us = now_us;
     return 0;
 }
 
@@ -289,6 +282,8 @@ int store_add_totals(struct store *store, int64_t now_us, uint64_t epoch, const 
         rc = enter(store, now_us, totals->process, epoch, totals->events, &entry);
     if (rc < 0)
         return count_refusal(store, rc);
+    if (entry->process.buried)
+        return 0; /* its ledger knew more */
     entry->process.pid = totals->pid;
     entry->process.started_at_us = uptime_us < now_us ? now_us - uptime_us : 0;
     follow(store, &entry->process, totals->events, 0);
@@ -333,6 +328,8 @@ int store_add_distribution(struct store *store, int64_t now_us, uint64_t epoch,
         add_capped(&store->counts.unknown, 1);
         return 0;
     }
+    if (entry->process.buried)
+        return 0;
     if (!read_histogram(distribution, &entry->metrics.histograms[place], &histogram))
         return count_refusal(store, -EINVAL);
     entry->process.heard_at_us = now_us;
@@ -340,9 +337,78 @@ int store_add_distribution(struct store *store, int64_t now_us, uint64_t epoch,
     return 0;
 }
 
+bool store_may_bury(const struct store *store, int64_t now_us, struct text process, uint64_t epoch)
+{
+    const struct entry *entry;
+    enum store_kind kind;
+
+    if (!find_kind(process, &kind))
+        return true;
+    entry = find((struct store *)store, kind, epoch);
+    return !entry || now_us - entry->process.heard_at_us >= STORE_GRAVE_US;
+}
+
+/* A gateway's requests are waiting, or one of these three. */
+static void end_waiting(struct metrics *metrics)
+{
+    int64_t *values = metrics->values;
+
+    values[METRIC_GATEWAY_DROPPED] =
+        values[METRIC_GATEWAY_REQUESTS] - values[METRIC_GATEWAY_SUCCESSFUL] - values[METRIC_GATEWAY_FAILED];
+}
+
+static bool is_believable(const struct metrics *metrics)
+{
+    for (int i = 0; i < METRIC_COUNT; i++) {
+        if (metrics->values[i] > VALUE_MAX || metrics->values[i] < -VALUE_MAX)
+            return false;
+    }
+    return true;
+}
+
+int store_bury(struct store *store, struct text process, uint64_t epoch, const struct ledger_counts *counts)
+{
+    struct metrics last = counts->metrics;
+    struct entry *entry;
+    enum store_kind kind;
+
+    if (!find_kind(process, &kind) || !is_believable(&last))
+        return -EINVAL;
+    if (is_forgotten(store, kind, epoch))
+        return -ESTALE;
+    if (kind == STORE_GATEWAY)
+        end_waiting(&last);
+    entry = find(store, kind, epoch);
+    if (entry) {
+        follow(store, &entry->process, counts->events, 0);
+        entry->process.buried = true;
+        entry->metrics = (struct metrics){.values = {0}};
+    } else {
+        store->past.starts[kind]++;
+    }
+    fold(&store->past, kind, epoch, &last);
+    return 0;
+}
+
+void store_give_past(const struct store *store, struct store_past *past)
+{
+    *past = store->past;
+    for (unsigned i = 0; i < store->entry_count; i++) {
+        const struct store_process *process = &store->entries[i].process;
+
+        past->starts[process->kind] -=
+            !process->buried; /* they will be heard of again, or their ledger read */
+    }
+}
+
+void store_take_past(struct store *store, const struct store_past *past)
+{
+    store->past = *past;
+}
+
 void store_sum(const struct store *store, int64_t now_us, struct metrics *sum)
 {
-    *sum = store->base;
+    *sum = store->past.base;
     for (unsigned e = 0; e < store->entry_count; e++) {
         const struct entry *entry = &store->entries[e];
         bool up = store_process_is_up(store, &entry->process, now_us);
@@ -380,7 +446,7 @@ unsigned store_kind_up(const struct store *store, enum store_kind kind, int64_t 
 
 uint64_t store_kind_starts(const struct store *store, enum store_kind kind)
 {
-    return store->starts[kind];
+    return store->past.starts[kind];
 }
 
 const char *store_kind_name(enum store_kind kind)

@@ -3,21 +3,24 @@
  * Processes are told apart by kind and *epoch* (a number drawn at each start). What a process sends once a
  * second are absolute values of its epoch, so a lost message loses nothing. Counters and histograms are
  * summed over all epochs ever heard of, dead ones included, and so never go back; gauges over those that are
- * up. A process is up when it was heard of within STORE_UP_US; of a kind of which a stack has only one, only
- * the newest epoch is up. Everything is bounded, whoever sends: when the table of epochs is full, the one
- * that has been silent for longest is folded into a base and, so that nothing is ever counted twice, refused
- * should it speak again. Pure. */
+ * up. What a process has counted since its last message comes from its ledger (common/ledger.h) once it is
+ * gone. A process is up when it was heard of within STORE_UP_US; of a kind of which a stack has only one,
+ * only the newest epoch is up. Everything is bounded, whoever sends: when the table of epochs is full, the
+ * one that has been silent for longest is folded into a base and, so that nothing is ever counted twice,
+ * refused should it speak again. Pure. */
 #ifndef SLUICE_METRICSD_STORE_H
 #define SLUICE_METRICSD_STORE_H
 
 #include <stdint.h>
 
+#include "common/ledger.h"
 #include "common/message.h"
-#include "common/metric.h"
 
-#define STORE_EPOCHS 64
-#define STORE_EVENTS 200
-#define STORE_UP_US  3000000
+#define STORE_EPOCHS   64
+#define STORE_EVENTS   200
+#define STORE_UP_US    3000000
+#define STORE_GRAVES   256
+#define STORE_GRAVE_US 300000
 
 enum store_kind { STORE_GATEWAY, STORE_SCHEDULER, STORE_FETCHER, STORE_METRICSD, STORE_KINDS };
 
@@ -31,6 +34,7 @@ struct store_process {
     int64_t heard_at_us;   /* the last sign of life */
     uint64_t events, lost; /* events that came, and that were missing in between */
     uint64_t last_seq;
+    bool buried; /* gone for good: its ledger has been read */
 };
 
 struct store_event {
@@ -63,6 +67,30 @@ int store_add_totals(struct store *store, int64_t now_us, uint64_t epoch,
                      const struct message_totals *totals);
 int store_add_distribution(struct store *store, int64_t now_us, uint64_t epoch,
                            const struct message_distribution *distribution);
+
+/* Whether the last values of a process that is gone may be taken: it has been silent for STORE_GRAVE_US, so
+ * nothing of it is on its way any more. */
+bool store_may_bury(const struct store *store, int64_t now_us, struct text process, uint64_t epoch);
+/* Takes them, as they stand in its ledger, in place of all that it told. Requests that still waited in a
+ * gateway have lost their answer with it: they count as dropped. Borrows. 0; -EINVAL: not of a process of
+ * ours, or absurd; -ESTALE: they have been taken before. */
+int store_bury(struct store *store, struct text process, uint64_t epoch, const struct ledger_counts *counts);
+
+/* What a store knows of processes that are gone: the sums of their values, so that it can go on after a
+ * restart of metricsd, and who they were, so that none is counted twice. */
+struct store_grave {
+    uint32_t kind;
+    uint64_t epoch;
+};
+struct store_past {
+    struct metrics base;
+    uint64_t starts[STORE_KINDS];
+    uint32_t grave_count, graves_seen;
+    struct store_grave graves[STORE_GRAVES];
+};
+void store_give_past(const struct store *store, struct store_past *past);
+/* Into an empty store. */
+void store_take_past(struct store *store, const struct store_past *past);
 
 /* The whole stack's values. */
 void store_sum(const struct store *store, int64_t now_us, struct metrics *sum);

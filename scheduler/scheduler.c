@@ -39,9 +39,9 @@ static void write_bounds(const struct lane *lane, char note[MESSAGE_NOTE_BYTES +
 static void count_note(struct scheduler *scheduler, enum decision_id decision, uint64_t count)
 {
     if (decision == DECISION_SCHEDULER_LIFTED)
-        metric_add(&scheduler->metrics, METRIC_SCHEDULER_LIFTED, (int64_t)count);
+        metric_add(scheduler->metrics, METRIC_SCHEDULER_LIFTED, (int64_t)count);
     else if (decision == DECISION_SCHEDULER_REQUEUED)
-        metric_add(&scheduler->metrics, METRIC_SCHEDULER_REQUEUED, (int64_t)count);
+        metric_add(scheduler->metrics, METRIC_SCHEDULER_REQUEUED, (int64_t)count);
 }
 
 static void tell_note(struct scheduler *scheduler, const struct lane *lane, const struct note *note)
@@ -77,7 +77,7 @@ void scheduler_tell_notes(struct scheduler *scheduler, const struct lane *lane)
 
 void scheduler_count(struct scheduler *scheduler, enum metric metric)
 {
-    metric_add(&scheduler->metrics, metric, 1);
+    metric_add(scheduler->metrics, metric, 1);
 }
 
 struct lane *scheduler_lane(struct scheduler *scheduler, struct text name)
@@ -178,17 +178,17 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_QUEUE, 0);
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_QUEUE_LIMIT, 0);
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_WAITERS, 0);
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_FETCHER_UP, scheduler->fetcher != 0);
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_STATE_DEGRADED, 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_QUEUE, 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_QUEUE_LIMIT, 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_WAITERS, 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_FETCHER_UP, scheduler->fetcher != 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_STATE_DEGRADED, 0);
     for (size_t i = 0; i < LANES; i++) {
         scheduler_save(scheduler, &scheduler->lanes[i], true, clock_now_us());
-        lane_gauges(&scheduler->lanes[i], clock_now_us(), &scheduler->metrics);
+        lane_gauges(&scheduler->lanes[i], clock_now_us(), scheduler->metrics);
     }
     audit_tick(&scheduler->audit);
-    event_totals(scheduler->events, &scheduler->metrics);
+    event_totals(scheduler->events);
     controls_tick(scheduler, clock_now_us());
     gateways_tell(scheduler);
 }
@@ -243,14 +243,20 @@ static bool open_bus(struct scheduler *scheduler)
                   log_str("why", strerror(-rc)));
         return false;
     }
-    config_endpoint(scheduler->config, "events", endpoint);
-    scheduler->events = event_publisher_new(scheduler->bus, endpoint, "scheduler");
+    scheduler->events = event_publisher_new(scheduler->bus, scheduler->config, "scheduler");
+    if (!scheduler->events) {
+        log_error("events", log_str("why", strerror(errno)));
+        return false;
+    }
+    scheduler->metrics = event_metrics(scheduler->events);
+    if (event_degraded(scheduler->events) < 0)
+        log_warn("counts_at_risk", log_str("why", strerror(-event_degraded(scheduler->events))));
     scheduler->audit = (struct audit){.events = scheduler->events, .left_out = DECISION_SCHEDULER_LEFT_OUT};
     config_endpoint(scheduler->config, "fetcher", endpoint);
     scheduler->fetchers = bus_serve(scheduler->bus, endpoint, &fetchers_handlers, scheduler);
     config_endpoint(scheduler->config, "gateways", endpoint);
     scheduler->gateways = bus_serve(scheduler->bus, endpoint, &gateways_handlers, scheduler);
-    if (scheduler->events && scheduler->fetchers && scheduler->gateways)
+    if (scheduler->fetchers && scheduler->gateways)
         return true;
     log_error("bus", log_str("endpoint", endpoint), log_str("why", strerror(errno)));
     return false;

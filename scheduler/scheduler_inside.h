@@ -23,7 +23,7 @@ struct scheduler {
     struct event_publisher *events;
     struct audit audit;
     struct event *pump_timer, *tell_timer;
-    struct metrics metrics;
+    struct metrics *metrics; /* in events */
     struct lane lanes[LANES];
     uint64_t fetcher; /* the epoch of the one that is ready; 0 none */
     unsigned gateway_count;

@@ -107,6 +107,31 @@ static void test_sums_survive_the_death_of_a_process(void **state)
     assert_int_equal(store_kind_starts(store, STORE_GATEWAY), 3);
 }
 
+/* Its ledger knows what it counted after its last word. */
+static void test_the_last_word_is_the_ledgers(void **state)
+{
+    struct ledger_counts counts = {.events = 7};
+    struct store *store = *state;
+    struct text gateway = text_of("gateway");
+
+    add_totals(store, START, "gateway", 1, 4, pair_of("requests_total", 10));
+    assert_false(store_may_bury(store, START + SECOND / 10, gateway, 1)); /* more may be on its way */
+    assert_true(store_may_bury(store, START + SECOND, gateway, 1));
+    counts.metrics.values[METRIC_GATEWAY_REQUESTS] = 12;
+    counts.metrics.values[METRIC_GATEWAY_FAILED] = 11;
+    counts.metrics.values[METRIC_GATEWAY_WAITING] = 1;
+    assert_int_equal(store_bury(store, gateway, 1, &counts), 0);
+    assert_int_equal(store_bury(store, gateway, 1, &counts), -ESTALE);
+    assert_int_equal(store_bury(store, text_of("stranger"), 1, &counts), -EINVAL);
+    assert_int_equal(value_of(store, START + SECOND, METRIC_GATEWAY_REQUESTS), 12);
+    assert_int_equal(value_of(store, START + SECOND, METRIC_GATEWAY_DROPPED), 1);
+    assert_int_equal(value_of(store, START + SECOND, METRIC_GATEWAY_WAITING), 0);
+    assert_int_equal(store_counts(store).lost, 3); /* of which it never heard */
+    assert_int_equal(store_kind_up(store, STORE_GATEWAY, START + SECOND), 0);
+    assert_int_equal(add_totals(store, START + SECOND, "gateway", 1, 7, pair_of("requests_total", 12)), 0);
+    assert_int_equal(value_of(store, START + SECOND, METRIC_GATEWAY_REQUESTS), 12);
+}
+
 /* The breaker's state is a number from 0 to 2: it must not be summed over a fetcher and its successor. */
 static void test_a_successor_takes_over_the_gauges_at_once(void **state)
 {
@@ -302,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sums_survive_the_death_of_a_process, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_the_last_word_is_the_ledgers, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_a_successor_takes_over_the_gauges_at_once, open_store,
                                         close_store),
         cmocka_unit_test_setup_teardown(test_instances_have_small_numbers, open_store, close_store),
