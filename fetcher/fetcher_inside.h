@@ -30,7 +30,7 @@ struct fetcher {
     struct event_publisher *events;
     struct audit audit;
     struct message_codec *codec; /* for the bodies of `fetch` */
-    struct metrics *metrics; /* in events */
+    struct metrics *metrics;     /* in events */
     struct cache_writer *cache;
     struct freshness_policy freshness;
     struct failure_policy backoff;
