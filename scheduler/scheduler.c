@@ -13,7 +13,8 @@
 #include "common/clock.h"
 #include "scheduler/scheduler_inside.h"
 
-#define TELL_US US_PER_SECOND
+#define TELL_US  US_PER_SECOND
+#define STUCK_US (10 * US_PER_SECOND) /* as a gateway's readiness has it */
 
 static const char *const lane_names[LANES] = {"score"};
 
@@ -304,6 +305,20 @@ static void tell_past(struct scheduler *scheduler)
     }
 }
 
+/* Work that could be sent, and a fetcher to send it, and yet nothing moves: only a new scheduler can help. */
+static bool is_well(void *arg)
+{
+    const struct scheduler *scheduler = arg;
+    struct core_view view;
+
+    for (size_t i = 0; i < LANES; i++) {
+        core_look(scheduler->lanes[i].core, clock_now_us(), &view);
+        if (view.fetcher_ready && view.stuck_us >= STUCK_US)
+            return false;
+    }
+    return true;
+}
+
 struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
 {
     const struct timeval second = {.tv_sec = TELL_US / US_PER_SECOND};
@@ -320,6 +335,7 @@ struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
     }
     event_add(scheduler->tell_timer, &second);
     loop_on_drain(loop, on_drain, scheduler);
+    loop_watch(loop, is_well, scheduler);
     log_info("start", log_hex("epoch", bus_epoch(scheduler->bus)), log_str("mode", config->rate_limit_mode),
              log_int("window_us", config->rate_limit_us), log_int("burst", config->rate_limit_burst),
              log_str("policy", config->queue_policy));
