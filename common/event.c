@@ -1,6 +1,7 @@
 /* event.c - see event.h. */
 #include "common/event.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,4 +164,22 @@ void event_totals(struct event_publisher *publisher)
         if (strcmp(spec->process, publisher->process) == 0)
             post_histogram(publisher, spec->name, &publisher->counts->metrics.histograms[i]);
     }
+}
+
+int event_view(struct event_publisher *publisher, const char *name, struct text json)
+{
+    struct message message = {.type = MESSAGE_TYPE_view};
+    struct bus_body *body;
+    int rc;
+
+    if (json.bytes > MESSAGE_VIEW_BYTES)
+        return -EMSGSIZE;
+    body = bus_body_new(json);
+    if (!body)
+        return -ENOMEM;
+    message.view.process = text_of(publisher->process);
+    message.view.name = text_of(name);
+    rc = bus_post(publisher->socket, "view", &message, body);
+    bus_body_free(body);
+    return rc;
 }

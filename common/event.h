@@ -27,4 +27,9 @@ void event_emit(struct event_publisher *publisher, const struct message_event *e
 /* Posts every metric and histogram of this process as it stands. */
 void event_totals(struct event_publisher *publisher);
 
+/* Posts a view: one JSON object under a word ("queue"). Borrows both. 0; -EMSGSIZE: longer than
+ * MESSAGE_VIEW_BYTES, -ENOMEM: not sent. Whether metricsd has got it is not known: send it again within 5 s.
+ */
+int event_view(struct event_publisher *publisher, const char *name, struct text json);
+
 #endif
