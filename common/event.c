@@ -111,7 +111,8 @@ void event_emit(struct event_publisher *publisher, const struct message_event *e
 
     numbered.process = text_of(publisher->process);
     numbered.seq = ++publisher->counts->events;
-    numbered.at_us = clock_wall_us();
+    if (numbered.at_us == 0)
+        numbered.at_us = clock_wall_us();
     if (publisher->held_count == HELD_MAX)
         release(publisher);
     if (publisher->heard)

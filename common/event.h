@@ -20,8 +20,8 @@ struct metrics *event_metrics(struct event_publisher *publisher);
 /* 0, or why (-errno) the counts would be lost with the process. */
 int event_degraded(const struct event_publisher *publisher);
 
-/* Fills in process, seq and time, and posts under the topic event.<process>.<name>; until the first
- * event_totals(), the first ones are kept for it. Borrows; name and reason for ever. */
+/* Fills in process, seq and time (now, unless it is set), and posts under the topic event.<process>.<name>;
+ * until the first event_totals(), the first ones are kept for it. Borrows; name and reason for ever. */
 void event_emit(struct event_publisher *publisher, const struct message_event *event);
 
 /* Posts every metric and histogram of this process as it stands. */

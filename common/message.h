@@ -240,7 +240,9 @@ struct message_uints {
     FIELD(UINT, seq, "n", UINT64_MAX, REQUIRED, "the feed's sequence number it stands at")                   \
     FIELD(INT, at_us, "t", INT64_MAX, REQUIRED, "wall clock, since 1970")                                    \
     FIELD(PAIRS, values, "val", MESSAGE_PAIRS, REQUIRED, "`process.metric` to the sum over its epochs")      \
-    FIELD(PAIRS, quantiles, "q", MESSAGE_PAIRS, REQUIRED, "`process.histogram.p50` to microseconds")
+    FIELD(PAIRS, quantiles, "q", MESSAGE_PAIRS, REQUIRED, "`process.histogram.p50` to microseconds")         \
+    FIELD(PAIRS, minute, "q1", MESSAGE_PAIRS, OPTIONAL, "the same of the last minute, and its `.count`")     \
+    FIELD(PAIRS, quarter, "q15", MESSAGE_PAIRS, OPTIONAL, "the same of the last 15 minutes")
 #define MESSAGE_FIELDS_exposition(FIELD)                                                                     \
     FIELD(UINT, seq, "n", UINT64_MAX, REQUIRED, "as in the `snapshot` it goes with")
 #define MESSAGE_FIELDS_view(FIELD)                                                                           \

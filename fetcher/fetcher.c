@@ -195,9 +195,12 @@ void fetcher_tell_saved(struct fetcher *fetcher, const struct grant *grant)
 
 void fetcher_tell_sent(struct fetcher *fetcher, const struct grant *grant)
 {
+    int64_t sent_at_us = fetcher->last_sent_at_us;
+    struct audit_facts facts = facts_of(grant, REASON_NONE, sent_at_us - grant->earliest_at_us);
+
+    facts.at_us = clock_wall_of_us(sent_at_us); /* from these times metricsd takes the gaps between sends */
     metric_add(fetcher->metrics, METRIC_FETCHER_SENT, 1);
-    tell_of(fetcher, DECISION_FETCHER_SENT, grant, REASON_NONE,
-            fetcher->last_sent_at_us - grant->earliest_at_us);
+    audit_tell(&fetcher->audit, DECISION_FETCHER_SENT, &facts, NULL);
 }
 
 void fetcher_tell_late(struct fetcher *fetcher, const struct grant *grant)

@@ -1,6 +1,5 @@
-/* metricsd.c - see metricsd.h. Here: the sockets, what comes in by them, and the tick of once a second, which
- * alone renders. */
-#include "metricsd/metricsd.h"
+/* metricsd.c - see metricsd.h. Here: its sockets, what it gives over HTTP, and its end. */
+#include "metricsd/metricsd_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,203 +8,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "common/bus.h"
 #include "common/clock.h"
 #include "common/httpd.h"
 #include "common/log.h"
 #include "metricsd/feed_endpoint.h"
-#include "metricsd/past.h"
-#include "metricsd/prometheus.h"
-#include "metricsd/savings.h"
-#include "metricsd/snapshot.h"
-#include "metricsd/state_json.h"
-#include "metricsd/web.h"
 
 #define TICK_SECONDS 1
-
-struct metricsd {
-    struct loop *loop;
-    int lock_fd;
-    struct bus *bus;
-    struct bus_socket *events, *world, *local; /* world: FEED_ENDPOINT; local: for the gateways */
-    struct web *web;
-    struct event *tick;
-    struct store *store;
-    struct past past;
-    int past_logged;       /* what was last said about it */
-    struct ledger *ledger; /* of metricsd itself */
-    int64_t started_at_us;
-    uint64_t feed_seq;      /* events and snapshots put on the feed */
-    uint64_t strange_total; /* messages that are not for us */
-    int64_t bad_logged;
-    uint64_t starts_logged[STORE_KINDS];
-    unsigned up_logged[STORE_KINDS];
-    /* As of the last tick: */
-    struct metrics sum;
-    struct snapshot snapshot;
-    struct text prometheus;
-    struct text state; /* rendered when first asked for; at == NULL: not since the last tick */
-    char prometheus_room[PROMETHEUS_BYTES];
-    char state_room[STATE_JSON_BYTES];
-};
-
-static void post(struct metricsd *metricsd, const char *topic, struct message *message, struct bus_body *body)
-{
-    bus_post(metricsd->local, topic, message, body);
-    if (metricsd->world)
-        bus_post(metricsd->world, topic, message, body);
-}
-
-/* The topic is made anew: a topic that does not say what the message is would mislead subscribers. */
-static void pass_on(struct metricsd *metricsd, const struct message *message)
-{
-    char topic[sizeof("event..") + 2 * MESSAGE_LABEL_BYTES];
-    struct message copy = *message;
-
-    copy.to = 0;
-    snprintf(topic, sizeof(topic), "event.%.*s.%.*s", TEXT_ARGS(message->event.process),
-             TEXT_ARGS(message->event.name));
-    metricsd->feed_seq++;
-    post(metricsd, topic, &copy, NULL);
-}
-
-static void on_message(void *arg, struct text topic, const struct message *message, struct bus_body *body)
-{
-    struct metricsd *metricsd = arg;
-    int64_t now_us = clock_now_us();
-
-    (void)topic;
-    (void)body;
-    if (message->type == MESSAGE_TYPE_event) {
-        if (store_add_event(metricsd->store, now_us, message->from, &message->event) == 0)
-            pass_on(metricsd, message);
-    } else if (message->type == MESSAGE_TYPE_totals) {
-        store_add_totals(metricsd->store, now_us, message->from, &message->totals);
-    } else if (message->type == MESSAGE_TYPE_distribution) {
-        store_add_distribution(metricsd->store, now_us, message->from, &message->distribution);
-    } else {
-        metricsd->strange_total++;
-    }
-}
-
-static int64_t own_value(const struct metricsd *metricsd, enum metric metric, int64_t now_us)
-{
-    struct store_counts counts = store_counts(metricsd->store);
-    uint64_t sum = 0;
-
-    switch (metric) {
-    case METRIC_METRICSD_EVENTS:
-        return (int64_t)counts.events;
-    case METRIC_METRICSD_GAPS:
-        return (int64_t)counts.lost;
-    case METRIC_METRICSD_BAD:
-        return (int64_t)(bus_stats(metricsd->events)->bad_total + counts.bad + metricsd->strange_total);
-    case METRIC_METRICSD_UNKNOWN:
-        return (int64_t)counts.unknown;
-    case METRIC_METRICSD_REFUSED:
-        return (int64_t)counts.refused;
-    case METRIC_METRICSD_PROCESSES:
-        for (int i = 0; i < STORE_KINDS; i++)
-            sum += store_kind_up(metricsd->store, (enum store_kind)i, now_us);
-        return (int64_t)sum;
-    case METRIC_METRICSD_FEED:
-        return (int64_t)metricsd->feed_seq;
-    case METRIC_METRICSD_FEED_DROPPED:
-        sum = bus_stats(metricsd->local)->dropped_total;
-        return (int64_t)(sum + (metricsd->world ? bus_stats(metricsd->world)->dropped_total : 0));
-    default:
-        return 0;
-    }
-}
-
-/* metricsd is a process like the others; its totals only have a shorter way. */
-static void add_own(struct metricsd *metricsd, int64_t now_us)
-{
-    struct metrics *metrics = &ledger_counts(metricsd->ledger)->metrics;
-    struct message_pair pairs[METRIC_COUNT];
-    struct message_totals totals = {.process = text_of(store_kind_name(STORE_METRICSD)),
-                                    .pid = (uint64_t)getpid(),
-                                    .uptime_us = now_us - metricsd->started_at_us};
-
-    for (int i = 0; i < METRIC_COUNT; i++) {
-        const struct metric_spec *spec = metric_spec((enum metric)i);
-
-        if (!text_equal(totals.process, spec->process))
-            continue;
-        metrics->values[i] = own_value(metricsd, (enum metric)i, now_us);
-        pairs[totals.values.count++] = (struct message_pair){text_of(spec->key), metrics->values[i]};
-    }
-    totals.values.items = pairs;
-    store_add_totals(metricsd->store, now_us, bus_epoch(metricsd->bus), &totals);
-}
-
-/* What has changed since the last tick, in a line each at most: a flood must not flood the log. */
-static void log_changes(struct metricsd *metricsd, int64_t now_us)
-{
-    int64_t bad = own_value(metricsd, METRIC_METRICSD_BAD, now_us);
-
-    for (int i = 0; i < STORE_KINDS; i++) {
-        uint64_t starts = store_kind_starts(metricsd->store, (enum store_kind)i);
-        unsigned up = store_kind_up(metricsd->store, (enum store_kind)i, now_us);
-
-        if (starts != metricsd->starts_logged[i] || up != metricsd->up_logged[i])
-            log_info("processes", log_str("kind", store_kind_name((enum store_kind)i)), log_int("up", up),
-                     log_int("starts", (int64_t)starts));
-        metricsd->starts_logged[i] = starts;
-        metricsd->up_logged[i] = up;
-    }
-    if (bad != metricsd->bad_logged)
-        log_warn("bad_messages", log_int("more", bad - metricsd->bad_logged), log_int("total", bad));
-    metricsd->bad_logged = bad;
-}
-
-static void remember_the_gone(struct metricsd *metricsd, int64_t now_us)
-{
-    int rc = past_walk(&metricsd->past, now_us);
-
-    if (rc < 0 && rc != metricsd->past_logged)
-        log_error("past_at_risk", log_str("why", strerror(-rc)));
-    metricsd->past_logged = rc;
-}
-
-static void post_exposition(struct metricsd *metricsd)
-{
-    struct message message = {.type = MESSAGE_TYPE_exposition, .exposition = {.seq = metricsd->feed_seq}};
-    struct bus_body *body = bus_body_new(metricsd->prometheus);
-
-    if (body)
-        post(metricsd, "exposition", &message, body);
-    bus_body_free(body);
-}
-
-static void on_tick(evutil_socket_t fd, short what, void *arg)
-{
-    int64_t now_us = clock_now_us(), wall_us = clock_wall_us();
-    struct metricsd *metricsd = arg;
-    struct message message;
-    int rc;
-
-    (void)fd;
-    (void)what;
-    metricsd->feed_seq++; /* the snapshot that is being made */
-    remember_the_gone(metricsd, now_us);
-    add_own(metricsd, now_us);
-    log_changes(metricsd, now_us);
-    store_sum(metricsd->store, now_us, &metricsd->sum);
-    savings_derive(&metricsd->sum);
-    metricsd->snapshot.seq = metricsd->feed_seq;
-    metricsd->snapshot.at_us = wall_us;
-    snapshot_fill(&metricsd->snapshot, metricsd->store, &metricsd->sum, now_us);
-    message = snapshot_message(&metricsd->snapshot);
-    post(metricsd, "snapshot", &message, NULL);
-    rc = prometheus_render(metricsd->store, &metricsd->sum, now_us, wall_us, metricsd->prometheus_room,
-                           sizeof(metricsd->prometheus_room), &metricsd->prometheus);
-    if (rc < 0)
-        log_error("exposition_too_long", log_int("bytes", sizeof(metricsd->prometheus_room)));
-    else
-        post_exposition(metricsd);
-    metricsd->state = (struct text){.at = NULL};
-}
 
 static struct text give_metrics(void *arg)
 {
@@ -217,21 +25,46 @@ static struct text give_metrics(void *arg)
 static struct text give_state(void *arg)
 {
     struct metricsd *metricsd = arg;
+    struct state_parts parts = {.epoch = bus_epoch(metricsd->bus),
+                                .store = metricsd->store,
+                                .snapshot = &metricsd->snapshot,
+                                .windows = metricsd->windows,
+                                .slots = metricsd->slots,
+                                .views = metricsd->views};
 
-    if (!metricsd->state.at &&
-        state_json_render(metricsd->store, &metricsd->snapshot, clock_now_us(), metricsd->state_room,
-                          sizeof(metricsd->state_room), &metricsd->state) < 0)
+    if (!metricsd->state.at && state_json_render(&parts, clock_now_us(), metricsd->state_room,
+                                                 sizeof(metricsd->state_room), &metricsd->state) < 0)
         log_error("state_too_long", log_int("bytes", sizeof(metricsd->state_room)));
     return metricsd->state;
 }
 
-static const struct web_sources sources = {.state = give_state, .metrics = give_metrics};
+static struct text give_history(void *arg, enum history_span span)
+{
+    struct metricsd *metricsd = arg;
+    struct text *text = &metricsd->histories[span];
+    char *room = metricsd->history_rooms[span];
+
+    if (!text->at &&
+        history_json_render(metricsd->history, span, room, sizeof(metricsd->history_rooms[span]), text) < 0)
+        log_error("history_too_long", log_int("bytes", sizeof(metricsd->history_rooms[span])));
+    return *text;
+}
+
+static const struct web_sources sources = {
+    .state = give_state, .history = give_history, .metrics = give_metrics};
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    metricsd_tick(arg);
+}
 
 static void on_drained(void *arg)
 {
     struct metricsd *metricsd = arg;
 
-    on_tick(-1, 0, metricsd); /* whoever still listens gets the last word */
+    metricsd_tick(metricsd); /* whoever still listens gets the last word */
     loop_drained(metricsd->loop);
 }
 
@@ -330,7 +163,7 @@ static bool open_events(struct metricsd *metricsd, const struct config *config)
     char endpoint[CONFIG_ENDPOINT_BYTES];
 
     config_endpoint(config, "events", endpoint);
-    metricsd->events = bus_subscribe_bind(metricsd->bus, endpoint, topics, on_message, metricsd);
+    metricsd->events = bus_subscribe_bind(metricsd->bus, endpoint, topics, metricsd_hear, metricsd);
     return metricsd->events || complain("bind_failed", endpoint, errno);
 }
 
@@ -343,8 +176,18 @@ static bool start_tick(struct metricsd *metricsd)
     metricsd->tick = event_new(loop_base(metricsd->loop), -1, EV_PERSIST, on_tick, metricsd);
     if (!metricsd->tick || event_add(metricsd->tick, &interval) < 0)
         return complain("start_failed", "timer", ENOMEM);
-    on_tick(-1, 0, metricsd);
+    metricsd_tick(metricsd);
     return true;
+}
+
+static bool make_stores(struct metricsd *metricsd)
+{
+    metricsd->store = store_new(clock_now_us());
+    metricsd->windows = windows_new();
+    metricsd->history = history_new();
+    metricsd->slots = slots_new();
+    metricsd->views = views_new();
+    return metricsd->store && metricsd->windows && metricsd->history && metricsd->slots && metricsd->views;
 }
 
 /* Events are bound last: until then nobody's are taken, so none are taken and not shown. */
@@ -353,9 +196,8 @@ static bool start(struct metricsd *metricsd, const struct config *config)
     char details[FEED_ENDPOINT_BYTES + 64];
     unsigned port = 0;
 
-    metricsd->store = store_new();
     metricsd->bus = bus_new(loop_base(metricsd->loop));
-    if (!metricsd->store || !metricsd->bus)
+    if (!metricsd->bus || !make_stores(metricsd))
         return complain("start_failed", "memory or descriptors", ENOMEM);
     if (!take_lock(metricsd, config) || !open_past(metricsd, config) || !open_feed(metricsd, config) ||
         !open_web(metricsd, config, &port) || !open_events(metricsd, config) || !start_tick(metricsd))
@@ -392,6 +234,10 @@ void metricsd_free(struct metricsd *metricsd)
         event_free(metricsd->tick);
     web_free(metricsd->web);
     bus_free(metricsd->bus);
+    views_free(metricsd->views);
+    slots_free(metricsd->slots);
+    history_free(metricsd->history);
+    windows_free(metricsd->windows);
     store_free(metricsd->store);
     ledger_close(metricsd->ledger);
     if (metricsd->lock_fd >= 0)

@@ -16,6 +16,14 @@
 #define SNAPSHOT_QUANTILES (SNAPSHOT_POINTS * HISTOGRAM_COUNT)
 #define SNAPSHOT_KEY_BYTES 96
 
+extern const struct snapshot_point {
+    const char *name;
+    double quantile;
+} snapshot_points[SNAPSHOT_POINTS];
+
+/* `gateway.request_seconds.p50`, in a room of SNAPSHOT_KEY_BYTES. */
+void snapshot_key(char *room, enum metric_histogram histogram, const char *what);
+
 struct snapshot {
     uint64_t seq;  /* the feed's sequence number it stands at */
     int64_t at_us; /* wall clock */

@@ -7,7 +7,11 @@
  * gone. A process is up when it was heard of within STORE_UP_US; of a kind of which a stack has only one,
  * only the newest epoch is up. Everything is bounded, whoever sends: when the table of epochs is full, the
  * one that has been silent for longest is folded into a base and, so that nothing is ever counted twice,
- * refused should it speak again. Pure. */
+ * refused should it speak again. Pure.
+ *
+ * Events are numbered within an epoch. What is missing in between is lost, and so is what an epoch that began
+ * under the store's eyes had sent before it was first heard of; what older ones had sent until then is not.
+ */
 #ifndef SLUICE_METRICSD_STORE_H
 #define SLUICE_METRICSD_STORE_H
 
@@ -39,6 +43,7 @@ struct store_process {
 
 struct store_event {
     enum store_kind kind;
+    uint64_t id;                  /* on the feed */
     uint64_t epoch, seq, attempt; /* attempt 0: none */
     int64_t at_us, value;
     char name[MESSAGE_LABEL_BYTES + 1];
@@ -56,13 +61,15 @@ struct store_counts {
 
 struct store;
 
-struct store *store_new(void);        /* NULL: out of memory */
-void store_free(struct store *store); /* takes NULL */
+struct store *store_new(int64_t now_us); /* from now on it is told everything. NULL: out of memory */
+void store_free(struct store *store);    /* takes NULL */
 
 /* Take in what a process of that epoch says; all borrow. 0; -EINVAL: bad, -ENOSPC: too many processes are
  * running, -ESTALE: an epoch that was folded away; then nothing is kept but the count. -EAGAIN: a
- * distribution of a process that has not told its totals yet; it will come again after them. */
-int store_add_event(struct store *store, int64_t now_us, uint64_t epoch, const struct message_event *event);
+ * distribution of a process that has not told its totals yet; it will come again after them. id: the event's
+ * number on the feed. */
+int store_add_event(struct store *store, int64_t now_us, uint64_t epoch, const struct message_event *event,
+                    uint64_t id);
 int store_add_totals(struct store *store, int64_t now_us, uint64_t epoch,
                      const struct message_totals *totals);
 int store_add_distribution(struct store *store, int64_t now_us, uint64_t epoch,
@@ -94,6 +101,9 @@ void store_take_past(struct store *store, const struct store_past *past);
 
 /* The whole stack's values. */
 void store_sum(const struct store *store, int64_t now_us, struct metrics *sum);
+/* The same without what processes had counted before the store was there: what these counters and histograms
+ * grow by has happened meanwhile. Gauges are as in the sum. */
+void store_seen(const struct store *store, const struct metrics *sum, struct metrics *seen);
 struct store_counts store_counts(const struct store *store);
 
 /* The processes, in no order; NULL past the last. */
@@ -103,6 +113,15 @@ bool store_process_is_up(const struct store *store, const struct store_process *
 unsigned store_kind_up(const struct store *store, enum store_kind kind, int64_t now_us);
 uint64_t store_kind_starts(const struct store *store, enum store_kind kind);
 const char *store_kind_name(enum store_kind kind);
+bool store_kind_find(struct text name, enum store_kind *kind);
+/* Whether it is of a-z, 0-9 and '_': names become topics and keys. */
+bool store_is_word(struct text text);
+/* When that epoch was first heard of, among its kind; UINT64_MAX: not yet, so it is newer than all that were;
+ * 0: it was forgotten. */
+uint64_t store_order(const struct store *store, enum store_kind kind, uint64_t epoch);
+/* The newest epoch of that kind that is up; 0: none is. */
+uint64_t store_newest_up(const struct store *store, enum store_kind kind, int64_t now_us);
+bool store_epoch_is_up(const struct store *store, enum store_kind kind, uint64_t epoch, int64_t now_us);
 
 /* The last events, 0 is the newest; NULL past the oldest that is kept. */
 const struct store_event *store_event_at(const struct store *store, unsigned place);

@@ -8,12 +8,14 @@
 #include "common/clock.h"
 #include "common/httpd.h"
 #include "common/json.h"
+#include "common/params.h"
 #include "metricsd/page.h"
 #include "metricsd/prometheus.h"
 
 #define JSON_TYPE     "application/json"
 #define PROBLEM_TYPE  "application/problem+json"
 #define PROBLEM_BYTES 1024
+#define LINE_BYTES    2048 /* of a request line */
 
 /* The page's own files and nothing else: no inline script, no other host, no frame. */
 #define PAGE_POLICY                                                                                          \
@@ -28,10 +30,13 @@ struct web {
     bool draining;
 };
 
+/* What is answered: a file of page.h, what is given at the moment, or what is given for the query, which may
+ * be refused: then `problem` says why. */
 struct route {
     const char *path, *type;
-    const char *file;                              /* of page.h, or */
-    struct text (*content)(const struct web *web); /* what is given at the moment */
+    const char *file;
+    struct text (*content)(const struct web *web);
+    bool (*query)(const struct web *web, struct text query, struct text *content, const char **problem);
 };
 
 static struct text give_state(const struct web *web)
@@ -56,11 +61,32 @@ static struct text give_ready(const struct web *web)
     return web->draining ? (struct text){.at = NULL} : text_of("{\"status\":\"ready\"}");
 }
 
+static bool give_history(const struct web *web, struct text query, struct text *content, const char **problem)
+{
+    struct param span = {.name = "span"};
+    enum history_span found;
+    char room[LINE_BYTES];
+    const char *bad;
+
+    if (params_read(query, &span, 1, room, &bad) < 0) {
+        *problem = "span is given twice, or the query's percent-encoding is broken";
+        return false;
+    }
+    found = span.value.at ? history_span_find(span.value) : HISTORY_SPANS;
+    if (found == HISTORY_SPANS) {
+        *problem = span.value.at ? "span is neither 15m nor 24h" : "span is missing: 15m or 24h";
+        return false;
+    }
+    *content = web->sources->history(web->arg, found);
+    return true;
+}
+
 static const struct route routes[] = {
     {.path = "/", .type = "text/html; charset=utf-8", .file = "index.html"},
     {.path = "/app.css", .type = "text/css; charset=utf-8", .file = "app.css"},
     {.path = "/app.js", .type = "text/javascript; charset=utf-8", .file = "app.js"},
     {.path = "/api/state", .type = JSON_TYPE, .content = give_state},
+    {.path = "/api/history", .type = JSON_TYPE, .query = give_history},
     {.path = "/metrics", .type = PROMETHEUS_TYPE, .content = give_metrics},
     {.path = "/livez", .type = JSON_TYPE, .content = give_alive},
     {.path = "/readyz", .type = JSON_TYPE, .content = give_ready},
@@ -133,6 +159,7 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
 {
     const struct route *route = find_route(request->path);
     const struct web *web = arg;
+    const char *problem;
     struct text content;
 
     if (!route) {
@@ -143,7 +170,12 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
         reply_problem(exchange, 405, "Method Not Allowed", "This can only be read", "Allow: GET, HEAD\r\n");
         return;
     }
-    content = route->file ? find_file(route->file) : route->content(web);
+    if (route->query && !route->query(web, request->query, &content, &problem)) {
+        reply_problem(exchange, 400, "Bad Request", problem, "");
+        return;
+    }
+    if (!route->query)
+        content = route->file ? find_file(route->file) : route->content(web);
     if (content.at)
         reply_content(exchange, route, content);
     else
@@ -170,7 +202,7 @@ static size_t on_refusal(void *arg, int status, const char *detail, char *buffer
 static const struct httpd_handlers handlers = {.request = on_request, .gone = on_gone, .refusal = on_refusal};
 
 static const struct httpd_config config = {
-    .limits = {.line_bytes = 2048,
+    .limits = {.line_bytes = LINE_BYTES,
                .field_bytes = 8192,
                .head_bytes = 16384,
                .field_count = HTTP_MAX_FIELDS,

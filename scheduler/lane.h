@@ -17,7 +17,7 @@ struct lane {
     struct core *core;
     struct shadow shadow;
     const struct queue_policy *policy;
-    unsigned queue_max;
+    unsigned queue_max, burst;
     char breaker[MESSAGE_LABEL_BYTES + 1]; /* as the fetcher says */
     uint64_t breaker_failures, breaker_fail_max;
     int64_t breaker_retry_at_us;
