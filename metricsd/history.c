@@ -44,7 +44,7 @@ struct history {
     int64_t at_us;      /* the monotonic clock at the end of the last step */
     int64_t wall_us;    /* the wall clock then */
     unsigned in_minute; /* steps since the last whole minute */
-    bool minute_known;  /* a tick has come in this minute */
+    bool growth_known;  /* of the open minute */
     struct mark second, minute;
     int64_t open[HISTORY_SERIES]; /* the minute that is not complete: its gauges */
     uint64_t pushed[HISTORY_SPANS];
@@ -173,12 +173,11 @@ static void end_minute(struct history *history, const struct mark *end)
 {
     int64_t *point = push(history, HISTORY_24H);
 
-    if (history->minute_known) {
-        memcpy(point, history->open, sizeof(history->open));
+    memcpy(point, history->open, sizeof(history->open));
+    if (history->growth_known)
         put_growth(point, &history->minute, end);
-    }
     history->minute = *end;
-    history->minute_known = false;
+    history->growth_known = false;
     history->in_minute = 0;
     clear(history->open);
 }
@@ -205,11 +204,12 @@ static bool add_to_minute(struct history *history, int64_t steps, const struct m
     if (over) {
         end_minute(history, &history->second);
         push_nothing(history, HISTORY_24H, before / MINUTE - 1);
-        if (steps > MINUTE)
-            history->minute = *now;
     }
+    if (steps > MINUTE) /* in which of them, is not known */
+        history->minute = *now;
+    else
+        history->growth_known = true;
     history->in_minute = (unsigned)(before % MINUTE) + 1;
-    history->minute_known = true;
     for (int i = 0; i < HISTORY_VALUE_COUNT; i++) {
         if (gauges[i] > history->open[i])
             history->open[i] = gauges[i];

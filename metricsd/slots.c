@@ -93,13 +93,14 @@ static void note_clock(struct slots *slots, int64_t now_us, int64_t wall_us)
 static int64_t gap_of(const struct slots *slots, struct lane *lane, const struct slot *slot)
 {
     const struct slot *before;
+    int64_t gap_us;
 
     if (slots->burst == 0 || lane->count < slots->burst)
         return SLOTS_NONE;
     before = slot_of(lane, lane->count - slots->burst);
-    if (before->clock != slot->clock || slot->at_us < before->at_us)
+    if (before->clock != slot->clock || __builtin_sub_overflow(slot->at_us, before->at_us, &gap_us))
         return SLOTS_NONE;
-    return slot->at_us - before->at_us;
+    return gap_us >= 0 ? gap_us : SLOTS_NONE;
 }
 
 /* A window is not in force everywhere at once. */

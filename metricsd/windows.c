@@ -5,7 +5,7 @@
 
 _Static_assert(WINDOWS_PAIRS <= MESSAGE_PAIRS, "they are a part of the feed's snapshot");
 
-#define SLACK_US 500000LL /* ticks come so much too early or too late */
+#define SLACK_US 100000LL /* ticks come so much too early or too late */
 
 static const struct {
     const char *name;
