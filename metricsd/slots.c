@@ -72,7 +72,7 @@ static struct lane *find_lane(struct slots *slots, struct text name)
         if (text_equal(name, slots->lanes[i].name))
             return &slots->lanes[i];
     }
-    if (slots->lane_count == SLOTS_LANES || name.bytes >= sizeof(lane->name))
+    if (slots->lane_count == SLOTS_LANES || name.bytes == 0 || name.bytes >= sizeof(lane->name))
         return NULL;
     lane = &slots->lanes[slots->lane_count++];
     memcpy(lane->name, name.at, name.bytes);

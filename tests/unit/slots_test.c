@@ -216,9 +216,11 @@ static void test_a_fast_lane_is_judged_too(void **state)
 static void test_lanes_are_apart_and_few(void **state)
 {
     struct slots *slots = *state;
+    struct message_event nameless = {.process = text_of("fetcher"), .name = text_of("sent")};
     char name[16];
 
     tick(slots, SECOND, 1, 0);
+    assert_false(slots_add(slots, &nameless, FETCHER, START, WALL));
     add(slots, "sent", "score", FETCHER, 1, SECOND);
     add(slots, "sent", "other", FETCHER, 2, SECOND + 1);
     add(slots, "sent", "score", FETCHER, 3, 3 * SECOND);
