@@ -90,14 +90,20 @@ static void note_clock(struct slots *slots, int64_t now_us, int64_t wall_us)
     slots->clock_us = clock_us;
 }
 
-static int64_t gap_of(const struct slots *slots, struct lane *lane, const struct slot *slot)
+static uint64_t oldest_of(const struct lane *lane)
+{
+    return lane->count > SLOTS_KEPT ? lane->count - SLOTS_KEPT : 0;
+}
+
+/* Of the send that has, or will have, that number. */
+static int64_t gap_of(const struct slots *slots, struct lane *lane, uint64_t number, const struct slot *slot)
 {
     const struct slot *before;
     int64_t gap_us;
 
-    if (slots->burst == 0 || lane->count < slots->burst)
+    if (slots->burst == 0 || number < oldest_of(lane) + slots->burst)
         return SLOTS_NONE;
-    before = slot_of(lane, lane->count - slots->burst);
+    before = slot_of(lane, number - slots->burst);
     if (before->clock != slot->clock || __builtin_sub_overflow(slot->at_us, before->at_us, &gap_us))
         return SLOTS_NONE;
     return gap_us >= 0 ? gap_us : SLOTS_NONE;
@@ -122,7 +128,7 @@ static bool add_sent(struct slots *slots, struct lane *lane, const struct messag
                         .window_us = shortest_window(slots, now_us),
                         .clock = slots->clock};
 
-    slot.gap_us = gap_of(slots, lane, &slot);
+    slot.gap_us = gap_of(slots, lane, lane->count, &slot);
     if (lane->count - lane->judged == SLOTS_KEPT)
         judge(lane, slot_of(lane, lane->judged++));
     *slot_of(lane, lane->count++) = slot;
@@ -131,9 +137,7 @@ static bool add_sent(struct slots *slots, struct lane *lane, const struct messag
 
 static bool add_end(struct lane *lane, enum slot_outcome outcome, uint64_t epoch, uint64_t attempt)
 {
-    uint64_t oldest = lane->count > SLOTS_KEPT ? lane->count - SLOTS_KEPT : 0;
-
-    for (uint64_t number = lane->count; number-- > oldest;) {
+    for (uint64_t number = lane->count; number-- > oldest_of(lane);) {
         struct slot *slot = slot_of(lane, number);
 
         if (slot->attempt == attempt && slot->epoch == epoch) {
@@ -155,8 +159,10 @@ static void take_window(struct slots *slots, int64_t window_us, int64_t now_us)
         struct lane *lane = &slots->lanes[i];
 
         for (uint64_t number = lane->judged; number < lane->count; number++) {
-            if (slot_of(lane, number)->window_us > window_us)
-                slot_of(lane, number)->window_us = window_us;
+            struct slot *slot = slot_of(lane, number);
+
+            if (slot->window_us == 0 || slot->window_us > window_us)
+                slot->window_us = window_us;
         }
     }
 }
@@ -191,9 +197,7 @@ bool slots_add(struct slots *slots, const struct message_event *event, uint64_t 
 
 static void fail_flying(struct lane *lane, uint64_t fetcher)
 {
-    uint64_t oldest = lane->count > SLOTS_KEPT ? lane->count - SLOTS_KEPT : 0;
-
-    for (uint64_t number = oldest; number < lane->count; number++) {
+    for (uint64_t number = oldest_of(lane); number < lane->count; number++) {
         struct slot *slot = slot_of(lane, number);
 
         if (slot->outcome == SLOT_FLYING && slot->epoch != fetcher)
@@ -201,11 +205,28 @@ static void fail_flying(struct lane *lane, uint64_t fetcher)
     }
 }
 
+/* When it is first told: sends that have not been judged yet had no gap. */
+static void take_burst(struct slots *slots, unsigned burst)
+{
+    bool first = slots->burst == 0;
+
+    slots->burst = burst;
+    for (unsigned i = 0; first && i < slots->lane_count; i++) {
+        struct lane *lane = &slots->lanes[i];
+
+        for (uint64_t number = lane->judged; number < lane->count; number++) {
+            struct slot *slot = slot_of(lane, number);
+
+            slot->gap_us = gap_of(slots, lane, number, slot);
+        }
+    }
+}
+
 void slots_tick(struct slots *slots, int64_t window_us, int64_t burst, uint64_t fetcher, int64_t now_us)
 {
     take_window(slots, window_us, now_us);
     if (burst > 0 && burst < SLOTS_KEPT)
-        slots->burst = (unsigned)burst;
+        take_burst(slots, (unsigned)burst);
     for (unsigned i = 0; i < slots->lane_count; i++) {
         struct lane *lane = &slots->lanes[i];
 

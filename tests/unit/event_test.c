@@ -1,16 +1,8 @@
 /* event_test.c - what a process tells metricsd, as it arrives there. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-#include <errno.h>
-
 #include "common/event.h"
 
-#define ENDPOINT     "inproc://event-test"
+#include "tests/unit/ledger_stage.h"
+
 #define ENOUGH_TURNS 5000 /* of at most 1 ms */
 
 struct heard {
@@ -60,15 +52,19 @@ static void a_view_arrives_whole_or_is_not_sent(void **state)
     struct event_base *base = event_base_new();
     struct bus *bus = bus_new(base);
     struct event_publisher *publisher;
+    char endpoint[CONFIG_ENDPOINT_BYTES];
     struct heard heard = {0};
+    static struct config config;
 
     (void)state;
+    snprintf(config.runtime_dir, sizeof(config.runtime_dir), "%s", dir);
+    config_endpoint(&config, "events", endpoint);
     memset(longest, ' ', sizeof(longest));
     longest[0] = '{';
     longest[MESSAGE_VIEW_BYTES - 1] = '}';
     assert_non_null(bus);
-    assert_non_null(bus_subscribe_bind(bus, ENDPOINT, topics, on_view, &heard));
-    publisher = event_publisher_new(bus, ENDPOINT, "scheduler");
+    assert_non_null(bus_subscribe_bind(bus, endpoint, topics, on_view, &heard));
+    publisher = event_publisher_new(bus, &config, "scheduler");
     assert_non_null(publisher);
     send_until_heard(base, publisher, text_of("{\"total\":0}"), &heard);
     assert_true(heard.epoch == bus_epoch(bus));
@@ -87,7 +83,7 @@ static void a_view_arrives_whole_or_is_not_sent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_view_arrives_whole_or_is_not_sent),
+        cmocka_unit_test_setup_teardown(a_view_arrives_whole_or_is_not_sent, enter, leave),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

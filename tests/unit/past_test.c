@@ -18,7 +18,7 @@ static int64_t sum_of(const struct store *store, enum metric metric)
  */
 static void sums_survive_metricsd(void **state)
 {
-    struct store *store = store_new(), *next = store_new();
+    struct store *store = store_new(1000 * SECOND), *next = store_new(1000 * SECOND);
     struct past past;
     char path[128];
 
@@ -44,7 +44,7 @@ static void sums_survive_metricsd(void **state)
 /* metricsd dies after it has kept the sums and before it has removed the ledgers. */
 static void a_ledger_is_not_counted_twice(void **state)
 {
-    struct store *store = store_new(), *next = store_new();
+    struct store *store = store_new(1000 * SECOND), *next = store_new(1000 * SECOND);
     char from[128], to[128];
     struct past past;
 
@@ -66,7 +66,7 @@ static void a_ledger_is_not_counted_twice(void **state)
 
 static void damaged_files_are_put_aside(void **state)
 {
-    struct store *store = store_new();
+    struct store *store = store_new(1000 * SECOND);
     struct past past;
     char path[128];
     int fd;
@@ -93,7 +93,7 @@ static void damaged_files_are_put_aside(void **state)
 /* The sums cannot be written: nothing is removed, and it is tried again. */
 static void a_full_disk_loses_nothing(void **state)
 {
-    struct store *store = store_new(), *next = store_new();
+    struct store *store = store_new(1000 * SECOND), *next = store_new(1000 * SECOND);
     struct past past;
     char path[128];
 

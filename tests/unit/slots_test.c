@@ -99,6 +99,24 @@ static void test_gaps_and_violations(void **state)
     }
 }
 
+/* The first sends come before metricsd has heard of the limit that they have to keep. */
+static void test_the_limit_is_told_late(void **state)
+{
+    struct slots *slots = *state;
+
+    add(slots, "sent", "score", FETCHER, 1, SECOND);
+    tick(slots, 0, 0, SECOND + 100 * MS);
+    add(slots, "sent", "score", FETCHER, 2, SECOND + 200 * MS);
+    add(slots, "sent", "score", FETCHER, 3, SECOND + 700 * MS);
+    assert_true(slots_at(slots, 0, 2)->gap_us == SLOTS_NONE);
+    tick(slots, 400 * MS, 1, 2 * SECOND);
+    assert_true(slots_at(slots, 0, 0)->gap_us == SLOTS_NONE);
+    assert_int_equal(slots_at(slots, 0, 1)->gap_us, 200 * MS);
+    assert_int_equal(slots_at(slots, 0, 2)->gap_us, 500 * MS);
+    tick(slots, 400 * MS, 1, 5 * SECOND);
+    assert_int_equal(slots_violations(slots, 0), 1);
+}
+
 static void test_each_send_has_its_end(void **state)
 {
     static const enum slot_outcome wanted[] = {SLOT_ANSWERED, SLOT_LIMITED, SLOT_FAILED, SLOT_FLYING};
@@ -242,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_gaps_and_violations, open_slots, close_slots),
+        cmocka_unit_test_setup_teardown(test_the_limit_is_told_late, open_slots, close_slots),
         cmocka_unit_test_setup_teardown(test_each_send_has_its_end, open_slots, close_slots),
         cmocka_unit_test_setup_teardown(test_a_new_window_is_no_violation, open_slots, close_slots),
         cmocka_unit_test_setup_teardown(test_a_set_clock_makes_no_gap, open_slots, close_slots),

@@ -269,6 +269,35 @@ static void test_what_was_before_is_in_the_sum_and_not_seen(void **state)
     assert_int_equal(seen.histograms[HISTOGRAM_GATEWAY_REQUEST].count, 2);
 }
 
+/* Nobody knows when those who were never heard of have counted; of all others each count is seen once. */
+static void test_what_the_dead_leave_is_seen_if_they_were_heard(void **state)
+{
+    struct store *store = *state, *next = store_new(START);
+    struct ledger_counts counts = {.events = 0};
+    static struct metrics sum, seen;
+    static struct store_past past;
+
+    counts.metrics.values[METRIC_GATEWAY_REQUESTS] = 12;
+    histogram_add(&counts.metrics.histograms[HISTOGRAM_GATEWAY_REQUEST], 1000);
+    add_totals(store, START + 6 * SECOND, "gateway", 1, 0, pair_of("requests_total", 10));
+    assert_int_equal(store_bury(store, text_of("gateway"), 1, &counts), 0);
+    assert_int_equal(store_bury(store, text_of("gateway"), 2, &counts), 0);
+    store_sum(store, START + 8 * SECOND, &sum);
+    store_seen(store, &sum, &seen);
+    assert_int_equal(sum.values[METRIC_GATEWAY_REQUESTS], 24);
+    assert_int_equal(seen.values[METRIC_GATEWAY_REQUESTS], 12);
+    assert_int_equal(seen.values[METRIC_GATEWAY_DROPPED], 12);
+    assert_int_equal(seen.histograms[HISTOGRAM_GATEWAY_REQUEST].count, 1);
+    store_give_past(store, &past);
+    store_take_past(next, &past);
+    store_sum(next, START, &sum);
+    store_seen(next, &sum, &seen);
+    assert_int_equal(sum.values[METRIC_GATEWAY_REQUESTS], 24);
+    assert_int_equal(seen.values[METRIC_GATEWAY_REQUESTS], 0);
+    assert_int_equal(seen.histograms[HISTOGRAM_GATEWAY_REQUEST].count, 0);
+    store_free(next);
+}
+
 static void test_the_newest_of_a_kind(void **state)
 {
     struct store *store = *state;
@@ -426,6 +455,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gaps_are_losses_and_restarts_are_not, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_a_young_process_has_no_past, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_what_was_before_is_in_the_sum_and_not_seen, open_store,
+                                        close_store),
+        cmocka_unit_test_setup_teardown(test_what_the_dead_leave_is_seen_if_they_were_heard, open_store,
                                         close_store),
         cmocka_unit_test_setup_teardown(test_the_newest_of_a_kind, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_histograms_are_summed_and_never_go_back, open_store,
