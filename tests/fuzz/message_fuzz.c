@@ -48,18 +48,13 @@ static void fill(const struct message_field *field, void *at, unsigned seed)
     }
 }
 
-static unsigned message_count(void)
-{
-    unsigned count = 0;
-
-    while (message_spec_at(count))
-        count++;
-    return count;
-}
+#define MESSAGE(number, name, from, to, body, help) +1
+enum { MESSAGE_COUNT = MESSAGES(MESSAGE) };
+#undef MESSAGE
 
 static size_t good_message(uint8_t *data, size_t max_size, unsigned seed)
 {
-    const struct message_spec *spec = message_spec_at(seed % message_count());
+    const struct message_spec *spec = message_spec_at(seed % MESSAGE_COUNT);
     struct message message = {.from = seed, .to = 1};
     const struct message_field *fields;
     struct text frame;

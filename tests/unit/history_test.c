@@ -143,6 +143,8 @@ static void test_missing_ticks_are_gaps(void **state)
         close_fixture(state);
         assert_int_equal(open_fixture(state), 0);
         fixture = *state;
+        if (!fixture)
+            return; /* which the assertion has said; clang-tidy does not believe it */
         tick(fixture, 0);
         for (int t = 0; t < 8 && cases[i].ticks_ms[t]; t++) {
             count(fixture, 1);
@@ -216,6 +218,8 @@ static void test_gaps_and_minutes(void **state)
         close_fixture(state);
         assert_int_equal(open_fixture(state), 0);
         fixture = *state;
+        if (!fixture)
+            return; /* which the assertion has said; clang-tidy does not believe it */
         tick(fixture, 0);
         for (int second = 0; second < 50; second++) {
             count(fixture, 1);
