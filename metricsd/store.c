@@ -19,7 +19,7 @@ static const struct {
 struct entry {
     struct store_process process;
     bool told;            /* its totals have come */
-    bool older;           /* than the store */
+    bool older;           /* than the store, by more than a few seconds */
     uint64_t seq_before;  /* what it had sent before it was heard of */
     unsigned distributed; /* those of its histograms that have come, a bit each */
     struct metrics metrics;
@@ -290,14 +290,17 @@ static void take_value(struct store *store, struct metrics *metrics, struct text
         metrics->values[metric] = pair->value;
 }
 
-/* Its first totals are here. */
+/* Its first totals are here. A stack's processes start together: what they counted in the seconds before has
+ * happened just now. */
 static void meet(struct store *store, struct entry *entry)
 {
+    int64_t started_at_us = entry->process.started_at_us;
+
     entry->told = true;
-    entry->older = entry->process.started_at_us < store->since_us;
+    entry->older = started_at_us < store->since_us - STORE_UP_US;
     if (entry->older)
         add_counts(&store->before, &entry->metrics);
-    else
+    if (started_at_us >= store->since_us)
         lose(store, &entry->process, entry->seq_before);
 }
 

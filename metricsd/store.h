@@ -101,8 +101,8 @@ void store_take_past(struct store *store, const struct store_past *past);
 
 /* The whole stack's values. */
 void store_sum(const struct store *store, int64_t now_us, struct metrics *sum);
-/* The same without what processes had counted before the store was there: what these counters and histograms
- * grow by has happened meanwhile. Gauges are as in the sum. */
+/* The same without what processes had counted (but for a few seconds) before the store was there: what these
+ * counters and histograms grow by has happened meanwhile. Gauges are as in the sum. */
 void store_seen(const struct store *store, const struct metrics *sum, struct metrics *seen);
 struct store_counts store_counts(const struct store *store);
 

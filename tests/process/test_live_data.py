@@ -83,6 +83,7 @@ def test_windows_and_courses_add_up_to_what_was_asked():
                             ("metricsd.slots_saved_total", 5), ("gateway.requests_failed_total", 0)]:
             wait_for(lambda: total(course(stack, key)) == wanted, f"{key} adds up to {wanted}")
         assert course(stack, "fetcher.breaker_state")[-1] == 0
+        wait_for(lambda: min(process["uptime_us"] for process in stack.state()["processes"]) > 4000 * MS, "all are old")
         stack.restart("metricsd")
         wait_for(lambda: asked(stack) == 10, "the totals are back")
         wait_for(lambda: len(course(stack, "gateway.requests_total")) >= 3, "it ticks")

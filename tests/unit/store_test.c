@@ -208,8 +208,8 @@ static void test_a_young_process_has_no_past(void **state)
         {"its first event is its fourth: three were lost", 1, 4, 5, 2, 10, 4},
         {"nothing is counted twice", 1, 6, 6, 3, 11, 4},
         {"heard of only by its totals: all of it was lost", 2, 0, 7, 9, 12, 11},
-        {"older than metricsd: nobody knows what it sent", 3, 500, 500, 15, 13, 11},
-        {"but what it sends from now on", 3, 502, 502, 16, 14, 12},
+        {"a second older than metricsd: nobody knows what it sent", 3, 500, 500, 14, 13, 11},
+        {"but what it sends from now on", 3, 502, 502, 15, 14, 12},
     };
     struct store *store = *state;
 
@@ -248,7 +248,7 @@ static void test_what_was_before_is_in_the_sum_and_not_seen(void **state)
     histogram_add(&old, 1000);
     histogram_add(&young, 2000);
     add_aged(store, START + 5 * SECOND, 1, 3600 * SECOND, 1000, &old);
-    add_aged(store, START + 5 * SECOND, 2, SECOND, 7, &young);
+    add_aged(store, START + 5 * SECOND, 2, 6 * SECOND, 7, &young); /* they were started together */
     store_sum(store, START + 5 * SECOND, &sum);
     store_seen(store, &sum, &seen);
     assert_int_equal(sum.values[METRIC_GATEWAY_REQUESTS], 1007);
