@@ -241,6 +241,7 @@ struct message_uints {
     FIELD(INT, at_us, "t", INT64_MAX, REQUIRED, "wall clock, since 1970")                                    \
     FIELD(PAIRS, values, "val", MESSAGE_PAIRS, REQUIRED, "`process.metric` to the sum over its epochs")      \
     FIELD(PAIRS, quantiles, "q", MESSAGE_PAIRS, REQUIRED, "`process.histogram.p50` to microseconds")         \
+    FIELD(UINT, port, "pt", 65535, OPTIONAL, "where the dashboard is served, at METRICSD_BIND")              \
     FIELD(PAIRS, minute, "q1", MESSAGE_PAIRS, OPTIONAL, "the same of the last minute, and its `.count`")     \
     FIELD(PAIRS, quarter, "q15", MESSAGE_PAIRS, OPTIONAL, "the same of the last 15 minutes")
 #define MESSAGE_FIELDS_exposition(FIELD)                                                                     \
