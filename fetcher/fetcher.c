@@ -108,6 +108,7 @@ static void announce(struct fetcher *fetcher, struct upstream_lane *lane)
     lane->told_state = breaker->state;
     keep_breaker(fetcher, lane);
     send_breaker(fetcher, lane);
+    view_pace_change(&fetcher->pace);
     count_breaker(fetcher, breaker);
 }
 
@@ -373,6 +374,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     metric_set(metrics, METRIC_FETCHER_EVICTED, (int64_t)stats->evicted_total);
     metric_set(metrics, METRIC_FETCHER_ENTRIES, (int64_t)stats->entries);
     event_totals(fetcher->events);
+    config_view_tick(&fetcher->options, fetcher->events);
 }
 
 static void on_drain(void *arg)
@@ -421,7 +423,8 @@ static int open_parts(struct fetcher *fetcher, const struct config *config)
     fetcher->bus = bus_new(fetcher->base);
     fetcher->tick = event_new(fetcher->base, -1, EV_PERSIST, on_tick, fetcher);
     fetcher->pulse = event_new(fetcher->base, -1, EV_PERSIST, attempt_pulse, fetcher);
-    if (!fetcher->codec || !fetcher->transfers || !fetcher->bus || !fetcher->tick || !fetcher->pulse)
+    if (!fetcher->codec || !fetcher->transfers || !fetcher->bus || !fetcher->tick || !fetcher->pulse ||
+        view_pace_init(&fetcher->pace, fetcher->base, fetcher_show, fetcher) < 0)
         return -ENOMEM;
     return event_add(fetcher->tick, &(struct timeval){.tv_sec = 1});
 }
@@ -536,6 +539,7 @@ struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
     if (!fetcher)
         return NULL;
     fetcher->config = config;
+    fetcher->options = (struct config_view){.config = config, .process = FOR_FETCHER};
     fetcher->loop = loop;
     fetcher->base = loop_base(loop);
     open_lane(fetcher, config);
@@ -570,6 +574,7 @@ void fetcher_free(struct fetcher *fetcher)
         grant_free(grant);
     }
     transfers_free(fetcher->transfers);
+    view_pace_done(&fetcher->pace);
     outbox_link(&fetcher->outbox, 0);
     event_publisher_free(fetcher->events);
     bus_free(fetcher->bus);
