@@ -52,6 +52,7 @@ bool fetchers_hand_over(struct scheduler *scheduler, struct lane *lane, const st
 static void serve(struct scheduler *scheduler, const struct lane *lane, const struct waiter *waiter,
                   struct message *result, struct bus_body *body)
 {
+    top_clients_ended(&scheduler->top, ticket_mark(waiter->mine), TOP_SERVED);
     scheduler_tell(scheduler, lane, DECISION_SCHEDULER_SERVED,
                    &(struct audit_facts){.request = ticket_text(waiter->mine),
                                          .attempt = result->result.attempt,

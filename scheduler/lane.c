@@ -130,12 +130,22 @@ static uint8_t append(char *to, struct text from, size_t most)
     return (uint8_t)bytes;
 }
 
-struct text ticket_write(struct ticket *ticket, struct text request, struct text client)
+struct text ticket_write(struct ticket *ticket, struct text request, struct text client, uint32_t mark)
 {
+    memcpy(ticket->mark, &mark, sizeof(ticket->mark));
     ticket->bytes = append(ticket->names, request, MESSAGE_ID_BYTES);
     ticket->client_bytes = append(ticket->names + ticket->bytes, client, MESSAGE_LABEL_BYTES);
     return (struct text){.at = (const char *)ticket,
                          .bytes = offsetof(struct ticket, names) + ticket->bytes + ticket->client_bytes};
+}
+
+uint32_t ticket_mark(const void *mine)
+{
+    const struct ticket *ticket = mine;
+    uint32_t mark;
+
+    memcpy(&mark, ticket->mark, sizeof(mark));
+    return mark;
 }
 
 struct text ticket_text(const void *mine)

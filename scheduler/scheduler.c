@@ -147,7 +147,7 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
 {
     struct scheduler *scheduler = arg;
     int64_t now_us = clock_now_us(), wakeup_us = CORE_NEVER;
-    unsigned in_flight = 0;
+    unsigned in_flight = 0, waiters = 0;
 
     (void)fd;
     (void)what;
@@ -160,7 +160,11 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
         wakeup_us = lane_us < wakeup_us ? lane_us : wakeup_us;
         core_look(scheduler->lanes[i].core, now_us, &view);
         in_flight += view.in_flight;
+        waiters += view.waiters;
     }
+    if (waiters > 0 || scheduler->somebody_waited)
+        view_pace_change(&scheduler->pace);
+    scheduler->somebody_waited = waiters > 0;
     if (scheduler->draining && in_flight == 0 && gateways_told(scheduler)) {
         audit_tick(&scheduler->audit);
         loop_drained(scheduler->loop); /* bus_free() says goodbye; gateways submit again to the next epoch */
@@ -190,6 +194,7 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
     }
     audit_tick(&scheduler->audit);
     event_totals(scheduler->events);
+    config_view_tick(&scheduler->options, scheduler->events);
     controls_tick(scheduler, clock_now_us());
     gateways_tell(scheduler);
 }
@@ -280,7 +285,8 @@ static bool open_all(struct scheduler *scheduler)
     }
     scheduler->pump_timer = event_new(base, -1, 0, on_pump, scheduler);
     scheduler->tell_timer = event_new(base, -1, EV_PERSIST, on_tell, scheduler);
-    return scheduler->pump_timer && scheduler->tell_timer && open_bus(scheduler);
+    return scheduler->pump_timer && scheduler->tell_timer &&
+           view_pace_init(&scheduler->pace, base, scheduler_show, scheduler) == 0 && open_bus(scheduler);
 }
 
 /* What of the epoch before goes on. */
@@ -328,6 +334,7 @@ struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
         return NULL;
     scheduler->loop = loop;
     scheduler->config = config;
+    scheduler->options = (struct config_view){.config = config, .process = FOR_SCHEDULER};
     scheduler->lock = -1;
     if (!open_all(scheduler)) {
         scheduler_free(scheduler);
@@ -357,6 +364,7 @@ void scheduler_free(struct scheduler *scheduler)
         event_free(scheduler->pump_timer);
     if (scheduler->tell_timer)
         event_free(scheduler->tell_timer);
+    view_pace_done(&scheduler->pace);
     if (scheduler->lock >= 0)
         close(scheduler->lock);
     free(scheduler);
