@@ -75,6 +75,9 @@ static void on_feed(void *arg, struct text topic, const struct message *message,
 
     (void)topic;
     feed_take(&gateway->feed, message, body, clock_now_us());
+    if (!gateway->config->dashboard_url[0] && gateway->feed.port != 0 &&
+        gateway->feed.port != gateway->dashboard_port)
+        gateway_place_dashboard(gateway, gateway->feed.port);
 }
 
 int gateway_open_links(struct gateway *gateway)
