@@ -30,7 +30,8 @@ static struct text give_state(void *arg)
                                 .snapshot = &metricsd->snapshot,
                                 .windows = metricsd->windows,
                                 .slots = metricsd->slots,
-                                .views = metricsd->views};
+                                .views = metricsd->views,
+                                .links = &metricsd->links};
 
     if (!metricsd->state.at && state_json_render(&parts, clock_now_us(), metricsd->state_room,
                                                  sizeof(metricsd->state_room), &metricsd->state) < 0)
@@ -50,8 +51,16 @@ static struct text give_history(void *arg, enum history_span span)
     return *text;
 }
 
+static struct text give_policy(void *arg)
+{
+    struct metricsd *metricsd = arg;
+
+    return (struct text){.at = metricsd->policy_room,
+                         .bytes = links_policy(&metricsd->links, metricsd->policy_room)};
+}
+
 static const struct web_sources sources = {
-    .state = give_state, .history = give_history, .metrics = give_metrics};
+    .state = give_state, .history = give_history, .metrics = give_metrics, .policy = give_policy};
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -113,15 +122,26 @@ static bool open_past(struct metricsd *metricsd, const struct config *config)
     return true;
 }
 
-static bool open_web(struct metricsd *metricsd, const struct config *config, unsigned *port)
+static bool open_web(struct metricsd *metricsd, const struct config *config)
 {
     int fd = httpd_listen(config->metricsd_bind, (unsigned)config->metricsd_port);
 
     if (fd < 0)
         return complain("listen_failed", config->metricsd_bind, -fd);
-    *port = httpd_port(fd);
+    metricsd->port = httpd_port(fd);
     metricsd->web = web_new(loop_base(metricsd->loop), fd, &sources, metricsd);
     return metricsd->web || complain("listen_failed", config->metricsd_bind, ENOMEM);
+}
+
+static int judge_link(const char *name, const char *value, char error[CONFIG_ERROR_BYTES])
+{
+    struct url url;
+
+    if (!value[0] || url_read(text_of(value), &url))
+        return 0;
+    snprintf(error, CONFIG_ERROR_BYTES,
+             "%s: '%.255s' is no http or https URL, in small letters, without user and query", name, value);
+    return -EINVAL;
 }
 
 int metricsd_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
@@ -136,8 +156,8 @@ int metricsd_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
         snprintf(error, CONFIG_ERROR_BYTES, "FEED_ENDPOINT: '%.200s' is %s", config->feed_endpoint,
                  rc == -EACCES ? "not on a loopback address, and the feed is not protected"
                                : "not of the form ipc://PATH or tcp://ADDRESS:PORT");
-    else
-        return 0;
+    else if (judge_link("GATEWAY_URL", config->gateway_url, error) == 0)
+        return judge_link("SIMULATOR_URL", config->simulator_url, error);
     return -EINVAL;
 }
 
@@ -172,12 +192,26 @@ static bool start_tick(struct metricsd *metricsd)
     static const struct timeval interval = {.tv_sec = TICK_SECONDS};
 
     snapshot_init(&metricsd->snapshot);
+    metricsd->snapshot.port = metricsd->port;
     metricsd->started_at_us = clock_now_us();
     metricsd->tick = event_new(loop_base(metricsd->loop), -1, EV_PERSIST, on_tick, metricsd);
     if (!metricsd->tick || event_add(metricsd->tick, &interval) < 0)
         return complain("start_failed", "timer", ENOMEM);
     metricsd_tick(metricsd);
     return true;
+}
+
+/* As the others tell theirs, but by a shorter way. They stay what they are. */
+static void tell_options(struct metricsd *metricsd, const struct config *config)
+{
+    struct message_view message = {.process = text_of(store_kind_name(STORE_METRICSD)),
+                                   .name = text_of(CONFIG_VIEW_NAME)};
+    struct config_view view = {.config = config, .process = FOR_METRICSD, .port = metricsd->port};
+    char room[CONFIG_VIEW_BYTES];
+    struct text text;
+
+    if (config_view_render(&view, room, sizeof(room), &text) == 0)
+        views_add(metricsd->views, metricsd->store, bus_epoch(metricsd->bus), &message, text, clock_now_us());
 }
 
 static bool make_stores(struct metricsd *metricsd)
@@ -194,16 +228,16 @@ static bool make_stores(struct metricsd *metricsd)
 static bool start(struct metricsd *metricsd, const struct config *config)
 {
     char details[FEED_ENDPOINT_BYTES + 64];
-    unsigned port = 0;
 
     metricsd->bus = bus_new(loop_base(metricsd->loop));
     if (!metricsd->bus || !make_stores(metricsd))
         return complain("start_failed", "memory or descriptors", ENOMEM);
     if (!take_lock(metricsd, config) || !open_past(metricsd, config) || !open_feed(metricsd, config) ||
-        !open_web(metricsd, config, &port) || !open_events(metricsd, config) || !start_tick(metricsd))
+        !open_web(metricsd, config) || !open_events(metricsd, config) || !start_tick(metricsd))
         return false;
+    tell_options(metricsd, config);
     loop_on_drain(metricsd->loop, on_drain, metricsd);
-    snprintf(details, sizeof(details), "port=%u feed=%s", port,
+    snprintf(details, sizeof(details), "port=%u feed=%s", metricsd->port,
              bus_endpoint(metricsd->world ? metricsd->world : metricsd->local));
     loop_ready(metricsd->loop, details);
     return true;
@@ -219,6 +253,7 @@ struct metricsd *metricsd_new(struct loop *loop, const struct config *config)
     }
     metricsd->loop = loop;
     metricsd->lock_fd = -1;
+    links_init(&metricsd->links, config->gateway_url, config->simulator_url);
     if (!start(metricsd, config)) {
         metricsd_free(metricsd);
         return NULL;

@@ -39,8 +39,14 @@ static void take_event(struct metricsd *metricsd, const struct message *message,
 static void take_view(struct metricsd *metricsd, const struct message *message, struct text json,
                       int64_t now_us)
 {
-    if (views_add(metricsd->views, metricsd->store, message->from, &message->view, json, now_us) < 0)
+    const struct message_view *view = &message->view;
+    int rc = views_add(metricsd->views, metricsd->store, message->from, view, json, now_us);
+
+    if (rc < 0)
         metricsd->strange_total++;
+    else if (rc > 0 && text_equal(view->process, store_kind_name(STORE_GATEWAY)) &&
+             text_equal(view->name, CONFIG_VIEW_NAME))
+        links_learn(&metricsd->links, json);
 }
 
 void metricsd_hear(void *arg, struct text topic, const struct message *message, struct bus_body *body)

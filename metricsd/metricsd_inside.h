@@ -4,8 +4,10 @@
 
 #include "common/bus.h"
 #include "common/config.h"
+#include "common/config_view.h"
 #include "common/loop.h"
 #include "metricsd/history_json.h"
+#include "metricsd/links.h"
 #include "metricsd/metricsd.h"
 #include "metricsd/past.h"
 #include "metricsd/prometheus.h"
@@ -27,6 +29,8 @@ struct metricsd {
     struct history *history;
     struct slots *slots;
     struct views *views;
+    struct links links;
+    unsigned port; /* of web */
     int64_t started_at_us;
     uint64_t feed_seq;      /* events and snapshots put on the feed */
     uint64_t strange_total; /* messages that are not for us, and bad views */
@@ -42,6 +46,7 @@ struct metricsd {
     char prometheus_room[PROMETHEUS_BYTES];
     char state_room[STATE_JSON_BYTES];
     char history_rooms[HISTORY_SPANS][HISTORY_JSON_BYTES];
+    char policy_room[LINKS_POLICY_BYTES];
 };
 
 /* metricsd_feed.c: what comes in (bus_subscriber), and the tick of once a second. */

@@ -76,6 +76,7 @@ struct message snapshot_message(const struct snapshot *snapshot)
     message.snapshot.schema = SNAPSHOT_SCHEMA;
     message.snapshot.seq = snapshot->seq;
     message.snapshot.at_us = snapshot->at_us;
+    message.snapshot.port = snapshot->port;
     message.snapshot.values = (struct message_pairs){.count = SNAPSHOT_VALUES, .items = snapshot->values};
     message.snapshot.quantiles =
         (struct message_pairs){.count = SNAPSHOT_QUANTILES, .items = snapshot->quantiles};

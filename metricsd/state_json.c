@@ -104,6 +104,24 @@ void state_json_put_views(struct json *json, const struct views *views)
     json_end_object(json);
 }
 
+/* "": there is none. */
+static void put_link(struct json *json, const char *key, const char *url)
+{
+    json_key(json, key);
+    if (url[0])
+        json_string(json, url);
+    else
+        json_null(json);
+}
+
+void state_json_put_links(struct json *json, const struct links *links)
+{
+    json_begin_object(json);
+    put_link(json, "gateway", links->gateway);
+    put_link(json, "simulator", links->simulator);
+    json_end_object(json);
+}
+
 static void put_text(struct json *json, const char *key, struct text text)
 {
     if (text.bytes == 0)
@@ -195,6 +213,8 @@ int state_json_render(const struct state_parts *parts, int64_t now_us, char *buf
     state_json_put_slots(&json, parts->slots, now_us);
     json_key(&json, "views");
     state_json_put_views(&json, parts->views);
+    json_key(&json, "links");
+    state_json_put_links(&json, parts->links);
     json_key(&json, "events");
     state_json_put_events(&json, parts->store, 0);
     json_end_object(&json);

@@ -4,6 +4,7 @@
 #define SLUICE_METRICSD_STATE_JSON_H
 
 #include "common/json.h"
+#include "metricsd/links.h"
 #include "metricsd/slots.h"
 #include "metricsd/snapshot.h"
 #include "metricsd/views.h"
@@ -18,10 +19,12 @@
 #define STATE_JSON_WINDOWS_BYTES   (WINDOW_COUNT * WINDOWS_PAIRS * STATE_JSON_PAIR_BYTES)
 #define STATE_JSON_SLOTS_BYTES     (SLOTS_SHOWN * 192 + 256)
 #define STATE_JSON_VIEWS_BYTES     (VIEWS_MAX * (MESSAGE_VIEW_BYTES + VIEWS_KEY_BYTES + 8))
+#define STATE_JSON_LINKS_BYTES     (2 * URL_BYTES + 64)
 #define STATE_JSON_EVENT_BYTES     (6 * sizeof(((struct store_event *)0)->texts) + 384)
 #define STATE_JSON_BYTES                                                                                     \
     (STATE_JSON_PROCESSES_BYTES + STATE_JSON_VALUES_BYTES + STATE_JSON_WINDOWS_BYTES +                       \
-     STATE_JSON_SLOTS_BYTES + STATE_JSON_VIEWS_BYTES + STORE_EVENTS * STATE_JSON_EVENT_BYTES + 1024)
+     STATE_JSON_SLOTS_BYTES + STATE_JSON_VIEWS_BYTES + STATE_JSON_LINKS_BYTES +                              \
+     STORE_EVENTS * STATE_JSON_EVENT_BYTES + 1024)
 
 struct state_parts {
     uint64_t epoch; /* metricsd's own */
@@ -30,6 +33,7 @@ struct state_parts {
     const struct windows *windows;
     const struct slots *slots;
     const struct views *views;
+    const struct links *links;
 };
 
 /* 0 and the text, which lies in the buffer; -ENOBUFS when it does not fit. */
@@ -42,6 +46,7 @@ void state_json_put_pairs(struct json *json, const struct message_pair *pairs, u
 void state_json_put_windows(struct json *json, const struct windows *windows);
 void state_json_put_slots(struct json *json, const struct slots *slots, int64_t now_us);
 void state_json_put_views(struct json *json, const struct views *views);
+void state_json_put_links(struct json *json, const struct links *links);
 void state_json_put_event(struct json *json, const struct store_event *event);
 /* Those with a greater number on the feed, newest first. */
 void state_json_put_events(struct json *json, const struct store *store, uint64_t after);

@@ -9,6 +9,7 @@
 #include "common/httpd.h"
 #include "common/json.h"
 #include "common/params.h"
+#include "metricsd/links.h"
 #include "metricsd/page.h"
 #include "metricsd/prometheus.h"
 
@@ -17,10 +18,6 @@
 #define PROBLEM_BYTES 1024
 #define LINE_BYTES    2048 /* of a request line */
 
-/* The page's own files and nothing else: no inline script, no other host, no frame. */
-#define PAGE_POLICY                                                                                          \
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " \
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
 #define COMMON_FIELDS "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
 
 struct web {
@@ -143,14 +140,15 @@ static void reply_problem(struct httpd_exchange *exchange, int status, const cha
     httpd_reply(exchange, &reply);
 }
 
-static void reply_content(struct httpd_exchange *exchange, const struct route *route, struct text content)
+static void reply_content(const struct web *web, struct httpd_exchange *exchange, const struct route *route,
+                          struct text content)
 {
+    struct text policy = route->file ? web->sources->policy(web->arg) : text_of("");
     struct httpd_reply reply = {.status = 200, .body = content};
-    char lines[512];
+    char lines[LINKS_POLICY_BYTES + 512];
 
-    snprintf(lines, sizeof(lines), "Content-Type: %s\r\n%s" COMMON_FIELDS "%s", route->type,
-             route->file ? "Cache-Control: no-cache\r\n" : "Cache-Control: no-store\r\n",
-             route->file ? PAGE_POLICY : "");
+    snprintf(lines, sizeof(lines), "Content-Type: %s\r\n%s" COMMON_FIELDS "%.*s", route->type,
+             route->file ? "Cache-Control: no-cache\r\n" : "Cache-Control: no-store\r\n", TEXT_ARGS(policy));
     reply.fields = text_of(lines);
     httpd_reply(exchange, &reply);
 }
@@ -177,7 +175,7 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
     if (!route->query)
         content = route->file ? find_file(route->file) : route->content(web);
     if (content.at)
-        reply_content(exchange, route, content);
+        reply_content(web, exchange, route, content);
     else
         reply_problem(exchange, 503, "Service Unavailable",
                       web->draining ? "metricsd is shutting down" : "This is not available now",

@@ -12,6 +12,7 @@ struct web_sources {
     struct text (*state)(void *arg);                           /* JSON */
     struct text (*history)(void *arg, enum history_span span); /* JSON */
     struct text (*metrics)(void *arg);                         /* Prometheus text */
+    struct text (*policy)(void *arg); /* the page's Content-Security-Policy, a field line */
 };
 
 struct web;

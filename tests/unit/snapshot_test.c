@@ -22,6 +22,7 @@ struct fixture {
     struct windows *windows;
     struct slots *slots;
     struct views *views;
+    struct links links;
     struct metrics sum;
     struct snapshot snapshot;
     char room[STATE_JSON_BYTES + 1];
@@ -153,7 +154,8 @@ static int render(const struct fixture *fixture, int64_t now_us, size_t size, st
                                 .snapshot = &fixture->snapshot,
                                 .windows = fixture->windows,
                                 .slots = fixture->slots,
-                                .views = fixture->views};
+                                .views = fixture->views,
+                                .links = &fixture->links};
 
     return state_json_render(&parts, now_us, (char *)fixture->room, size, text);
 }
@@ -196,7 +198,8 @@ static void test_the_json(void **state)
         "{\"at_us\":1000,\"gap_us\":null,\"late_us\":7,\"attempt\":1,\"outcome\":\"limited\"},"
         "{\"at_us\":1500,\"gap_us\":500,\"late_us\":7,\"attempt\":2,\"outcome\":\"flying\"}],"
         "\"smallest_gap_us\":500,\"violations\":1},\"views\":{"
-        "\"gateway.configuration\":{ \"options\" : {} },\"gateway.queue\":{\"total\":1}},\"events\":["
+        "\"gateway.configuration\":{ \"options\" : {} },\"gateway.queue\":{\"total\":1}},"
+        "\"links\":{\"gateway\":null,\"simulator\":\"http://127.0.0.1:5555\"},\"events\":["
         "{\"id\":16,\"at_us\":1700000000000000,\"process\":\"gateway\",\"epoch\":",
         "\"seq\":2,\"event\":\"rejected\",\"request\":\"r\\\"1\",\"reason\":\"queue_full\",\"value\":12}]}",
     };
@@ -206,6 +209,7 @@ static void test_the_json(void **state)
     struct text text;
 
     fill(fixture);
+    links_init(&fixture->links, "", "http://127.0.0.1:5555/");
     windows_tick(fixture->windows, &nothing, NOW);
     windows_tick(fixture->windows, &fixture->sum, NOW + SECOND);
     slots_tick(fixture->slots, SECOND, 1, 9, NOW);
