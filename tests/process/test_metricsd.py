@@ -16,7 +16,6 @@ from stack import ROOT, START_SECONDS, Process, check_log, clean_environment, wa
 EVENT, TOTALS, DISTRIBUTION, SNAPSHOT, EXPOSITION, VIEW = 50, 51, 52, 53, 54, 55
 BUCKETS = 134
 SECOND = 1_000_000
-OWN_VIEWS = {"metricsd.configuration"}  # of metricsd itself: always there
 
 
 class Metricsd:
@@ -313,6 +312,9 @@ def test_history_says_which_parameter_is_wrong(metricsd):
     assert metricsd.get("/api/history?x=1&span=24%68&span2=1").status == 200
     assert metricsd.get("/api/history", method="POST").status == 405
     assert metricsd.get("/api/history?span=15m", method="HEAD").status == 200
+
+
+OWN_VIEWS = {"metricsd.configuration"}  # of metricsd itself: always there
 
 
 def test_views_are_shown_as_they_came(metricsd):
