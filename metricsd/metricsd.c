@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/bus.h"
@@ -14,6 +16,7 @@
 #include "common/httpd.h"
 #include "common/log.h"
 #include "metricsd/feed_endpoint.h"
+#include "metricsd/feed_guard.h"
 #include "metricsd/past.h"
 #include "metricsd/prometheus.h"
 #include "metricsd/savings.h"
@@ -28,6 +31,7 @@ struct metricsd {
     int lock_fd;
     struct bus *bus;
     struct bus_socket *events, *world, *local; /* world: FEED_ENDPOINT; local: for the gateways */
+    struct feed_guard *guard;                  /* of world; NULL: whoever reaches it may read */
     struct web *web;
     struct event *tick;
     struct store *store;
@@ -38,6 +42,7 @@ struct metricsd {
     uint64_t feed_seq;      /* events and snapshots put on the feed */
     uint64_t strange_total; /* messages that are not for us */
     int64_t bad_logged;
+    struct feed_guard_view guard_logged;
     uint64_t starts_logged[STORE_KINDS];
     unsigned up_logged[STORE_KINDS];
     /* As of the last tick: */
@@ -110,6 +115,8 @@ static int64_t own_value(const struct metricsd *metricsd, enum metric metric, in
         return (int64_t)sum;
     case METRIC_METRICSD_FEED:
         return (int64_t)metricsd->feed_seq;
+    case METRIC_METRICSD_FEED_REFUSED:
+        return metricsd->guard ? (int64_t)feed_guard_view(metricsd->guard).refused : 0;
     case METRIC_METRICSD_FEED_DROPPED:
         sum = bus_stats(metricsd->local)->dropped_total;
         return (int64_t)(sum + (metricsd->world ? bus_stats(metricsd->world)->dropped_total : 0));
@@ -139,6 +146,20 @@ static void add_own(struct metricsd *metricsd, int64_t now_us)
     store_add_totals(metricsd->store, now_us, bus_epoch(metricsd->bus), &totals);
 }
 
+static void log_guard(struct metricsd *metricsd)
+{
+    const struct feed_guard_view now = feed_guard_view(metricsd->guard), *before = &metricsd->guard_logged;
+
+    if (now.error != before->error && now.error < 0)
+        log_error("feed_clients_unreadable", log_str("why", strerror(-now.error)));
+    if (now.clients != before->clients || now.bad != before->bad)
+        log_info("feed_clients", log_int("keys", now.clients), log_int("bad_files", now.bad));
+    if (now.refused != before->refused)
+        log_warn("feed_client_refused", log_int("more", (int64_t)(now.refused - before->refused)),
+                 log_int("total", (int64_t)now.refused), log_str("last_from", now.whence));
+    metricsd->guard_logged = now;
+}
+
 /* What has changed since the last tick, in a line each at most: a flood must not flood the log. */
 static void log_changes(struct metricsd *metricsd, int64_t now_us)
 {
@@ -157,6 +178,8 @@ static void log_changes(struct metricsd *metricsd, int64_t now_us)
     if (bad != metricsd->bad_logged)
         log_warn("bad_messages", log_int("more", bad - metricsd->bad_logged), log_int("total", bad));
     metricsd->bad_logged = bad;
+    if (metricsd->guard)
+        log_guard(metricsd);
 }
 
 static void remember_the_gone(struct metricsd *metricsd, int64_t now_us)
@@ -291,21 +314,69 @@ static bool open_web(struct metricsd *metricsd, const struct config *config, uns
     return metricsd->web || complain("listen_failed", config->metricsd_bind, ENOMEM);
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat file;
+
+    return stat(path, &file) == 0 && S_ISDIR(file.st_mode) && access(path, R_OK | X_OK) == 0;
+}
+
+static int judge_feed(const struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    bool cert = config->feed_curve_cert[0], clients = config->feed_curve_clients[0];
+    char endpoint[FEED_ENDPOINT_BYTES];
+    int reach = feed_endpoint(config->feed_endpoint, endpoint);
+    uint8_t key[BUS_KEY_BYTES];
+
+    if (reach < 0)
+        snprintf(error, CONFIG_ERROR_BYTES,
+                 "FEED_ENDPOINT: '%.200s' is not of the form ipc://PATH or tcp://ADDRESS:PORT",
+                 config->feed_endpoint);
+    else if (cert != clients)
+        snprintf(error, CONFIG_ERROR_BYTES, "%s: needed where %s is set",
+                 cert ? "FEED_CURVE_CLIENTS" : "FEED_CURVE_CERT", cert ? "FEED_CURVE_CERT" : "FEED_CURVE_CLIENTS");
+    else if (reach == FEED_WORLD && !cert)
+        snprintf(error, CONFIG_ERROR_BYTES,
+                 "FEED_ENDPOINT: '%.200s' can be reached from other hosts: set FEED_CURVE_CERT and "
+                 "FEED_CURVE_CLIENTS (deploy/keys makes keys), or take a loopback address",
+                 config->feed_endpoint);
+    else if (reach == FEED_IPC && cert)
+        snprintf(error, CONFIG_ERROR_BYTES, "FEED_CURVE_CERT: '%.200s' of FEED_ENDPOINT is not encrypted; only tcp is",
+                 config->feed_endpoint);
+    else if (clients && !is_folder(config->feed_curve_clients))
+        snprintf(error, CONFIG_ERROR_BYTES, "FEED_CURVE_CLIENTS: '%.250s' is no folder that can be read",
+                 config->feed_curve_clients);
+    else
+        return cert ? feed_guard_secret(config->feed_curve_cert, key, error) : 0;
+    return -EINVAL;
+}
+
 int metricsd_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
-    char endpoint[FEED_ENDPOINT_BYTES];
-    int rc = feed_endpoint(config->feed_endpoint, endpoint);
-
-    if (!httpd_address_ok(config->metricsd_bind))
-        snprintf(error, CONFIG_ERROR_BYTES, "METRICSD_BIND: '%.200s' is neither an IP address nor localhost",
-                 config->metricsd_bind);
-    else if (rc < 0)
-        snprintf(error, CONFIG_ERROR_BYTES, "FEED_ENDPOINT: '%.200s' is %s", config->feed_endpoint,
-                 rc == -EACCES ? "not on a loopback address, and the feed is not protected"
-                               : "not of the form ipc://PATH or tcp://ADDRESS:PORT");
-    else
-        return 0;
+    if (httpd_address_ok(config->metricsd_bind))
+        return judge_feed(config, error);
+    snprintf(error, CONFIG_ERROR_BYTES, "METRICSD_BIND: '%.200s' is neither an IP address nor localhost",
+             config->metricsd_bind);
     return -EINVAL;
+}
+
+/* The guard is there first: libzmq asks it, and no feed has to do without. */
+static struct bus_socket *open_guarded(struct metricsd *metricsd, const struct config *config,
+                                       const char *endpoint)
+{
+    char error[CONFIG_ERROR_BYTES];
+    uint8_t key[BUS_KEY_BYTES];
+    struct bus_socket *socket = NULL;
+
+    metricsd->guard = feed_guard_new(config->feed_curve_clients);
+    errno = ENOMEM;
+    if (metricsd->guard && bus_guard_start(metricsd->bus, feed_guard_admits, metricsd->guard)) {
+        errno = EINVAL; /* it has changed since it was judged */
+        if (feed_guard_secret(config->feed_curve_cert, key, error) == 0)
+            socket = bus_publish_guarded(metricsd->bus, endpoint, key);
+    }
+    sodium_memzero(key, sizeof(key));
+    return socket;
 }
 
 static bool open_feed(struct metricsd *metricsd, const struct config *config)
@@ -320,7 +391,8 @@ static bool open_feed(struct metricsd *metricsd, const struct config *config)
         return complain("bind_failed", local, errno);
     if (strcmp(endpoint, local) == 0)
         return true;
-    metricsd->world = bus_publish_bind(metricsd->bus, endpoint);
+    metricsd->world = config->feed_curve_cert[0] ? open_guarded(metricsd, config, endpoint)
+                                                 : bus_publish_bind(metricsd->bus, endpoint);
     return metricsd->world || complain("bind_failed", endpoint, errno);
 }
 
@@ -392,6 +464,7 @@ void metricsd_free(struct metricsd *metricsd)
         event_free(metricsd->tick);
     web_free(metricsd->web);
     bus_free(metricsd->bus);
+    feed_guard_free(metricsd->guard);
     store_free(metricsd->store);
     ledger_close(metricsd->ledger);
     if (metricsd->lock_fd >= 0)
