@@ -1,25 +1,39 @@
-/* feed_guard.c - see feed_guard.h. Not czmq's zcertstore: it ends the process when two files hold the same key, and
- * walks the folder each time that it is asked. */
+/* feed_guard.c - see feed_guard.h. Not with czmq: its zcertstore ends the process when two files hold the same key, and
+ * walks the folder each time that it is asked; its zcert_load() reads any file whole, waits for pipes, and loses memory at
+ * each file that is no certificate. */
 #include "metricsd/feed_guard.h"
 
-#include <czmq.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
 
 #include "common/clock.h"
 
 #define SECRET_END     "_secret"
 #define FILE_MAX_BYTES 16384
+#define KEY_TEXT_BYTES 41 /* Z85, and its end */
 #define LOOK_US        1000000
 #define PATH_BYTES     (CONFIG_TEXT_BYTES + NAME_MAX + 2)
+
+struct certificate {
+    struct stat file;
+    char public_text[KEY_TEXT_BYTES], secret_text[KEY_TEXT_BYTES]; /* empty: none */
+};
 
 struct feed_guard {
     const char *folder;
     struct feed_guard_view view;
     char whence[FEED_ADDRESS_BYTES];
     int64_t looked_at_us;
-    uint64_t print; /* of the folder as it was read */
+    struct timespec changed; /* when the folder itself had, as it was read: a file came or went */
+    uint64_t print;          /* of its files */
     uint8_t keys[FEED_CLIENTS_MAX][BUS_KEY_BYTES];
 };
 
@@ -30,61 +44,99 @@ static bool ends_secret(const char *name)
     return bytes >= end && strcmp(name + bytes - end, SECRET_END) == 0;
 }
 
-/* A certificate, or NULL. czmq would read the whole of any file, wait for a pipe, and tell its own log of what it
- * cannot read. */
-static zcert_t *load(const char *path, struct stat *file)
+/* The key of that name, if this is its line: name = "40 characters of Z85". */
+static bool take_key(const char *line, const char *name, char key[KEY_TEXT_BYTES])
 {
-    zsys_handler_set(NULL);
-    zsys_set_logstream(NULL);
-    if (stat(path, file) < 0 || !S_ISREG(file->st_mode) || file->st_size > FILE_MAX_BYTES)
-        return NULL;
-    return zcert_load(path);
+    size_t bytes = strlen(name);
+
+    line += strspn(line, " \t");
+    if (strncmp(line, name, bytes) != 0)
+        return false;
+    line += bytes;
+    line += strspn(line, " \t");
+    if (*line != '=')
+        return false;
+    line += 1 + strspn(line + 1, " \t");
+    if (*line != '"' || strcspn(line + 1, "\"") != KEY_TEXT_BYTES - 1)
+        return false;
+    memcpy(key, line + 1, KEY_TEXT_BYTES - 1);
+    key[KEY_TEXT_BYTES - 1] = '\0';
+    return true;
 }
 
-static bool has_secret(zcert_t *cert)
+/* Of the section `curve`; what else stands there is of no interest. */
+static bool parse(char *content, struct certificate *certificate)
 {
-    static const uint8_t none[BUS_KEY_BYTES];
+    uint8_t key[BUS_KEY_BYTES];
+    bool in_curve = false;
+    char *rest = NULL;
 
-    return memcmp(zcert_secret_key(cert), none, sizeof(none)) != 0;
+    for (char *line = strtok_r(content, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+        if (line[0] != ' ' && line[0] != '\t')
+            in_curve = strncmp(line, "curve", 5) == 0 && line[5 + strspn(line + 5, " \t")] == '\0';
+        if (in_curve && !take_key(line, "public-key", certificate->public_text))
+            take_key(line, "secret-key", certificate->secret_text);
+    }
+    return certificate->public_text[0] && zmq_z85_decode(key, certificate->public_text) &&
+           (!certificate->secret_text[0] || zmq_z85_decode(key, certificate->secret_text));
+}
+
+static bool load(const char *path, struct certificate *certificate)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
+    char content[FILE_MAX_BYTES + 1];
+    ssize_t bytes = -1;
+    bool good;
+
+    *certificate = (struct certificate){.public_text = ""};
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &certificate->file) == 0 && S_ISREG(certificate->file.st_mode))
+        bytes = read(fd, content, sizeof(content));
+    close(fd);
+    if (bytes <= 0 || bytes > FILE_MAX_BYTES)
+        return false;
+    content[bytes] = '\0';
+    good = parse(content, certificate);
+    sodium_memzero(content, sizeof(content));
+    return good;
 }
 
 /* Clients know the public key of the file, so a pair that does not match would let nobody in, and not say why. */
-static bool is_pair(zcert_t *cert)
+static bool is_pair(const struct certificate *certificate)
 {
-    char public_txt[41];
+    char public_text[KEY_TEXT_BYTES];
 
-    return zmq_curve_public(public_txt, zcert_secret_txt(cert)) == 0 &&
-           strcmp(public_txt, zcert_public_txt(cert)) == 0;
+    return zmq_curve_public(public_text, certificate->secret_text) == 0 &&
+           strcmp(public_text, certificate->public_text) == 0;
 }
 
-static const char *fault_of(zcert_t *cert, const struct stat *file)
+static const char *fault_of(const char *path, struct certificate *certificate)
 {
-    if (!cert)
+    if (!load(path, certificate))
         return "is no certificate that can be read (deploy/keys makes them)";
-    if (!has_secret(cert))
+    if (!certificate->secret_text[0])
         return "holds no secret key (deploy/keys makes one)";
-    if (file->st_mode & 077)
+    if (certificate->file.st_mode & 077)
         return "can be read by others than its owner: chmod 600 it, or make a new one";
-    return is_pair(cert) ? NULL : "holds keys that are no pair";
+    return is_pair(certificate) ? NULL : "holds keys that are no pair";
 }
 
 int feed_guard_secret(const char *path, uint8_t key[BUS_KEY_BYTES], char error[CONFIG_ERROR_BYTES])
 {
     char beside[CONFIG_TEXT_BYTES + sizeof(SECRET_END)];
-    const char *fault, *real = beside;
-    struct stat file;
-    zcert_t *cert;
+    struct certificate certificate;
+    const char *fault;
 
     snprintf(beside, sizeof(beside), "%s" SECRET_END, path);
-    if (access(beside, F_OK) < 0)
-        real = path;
-    cert = load(real, &file);
-    fault = fault_of(cert, &file);
+    if (access(beside, F_OK) == 0)
+        path = beside;
+    fault = fault_of(path, &certificate);
     if (fault)
-        snprintf(error, CONFIG_ERROR_BYTES, "FEED_CURVE_CERT: '%.300s' %s", real, fault);
+        snprintf(error, CONFIG_ERROR_BYTES, "FEED_CURVE_CERT: '%.300s' %s", path, fault);
     else
-        memcpy(key, zcert_secret_key(cert), BUS_KEY_BYTES);
-    zcert_destroy(&cert);
+        zmq_z85_decode(key, certificate.secret_text);
+    sodium_memzero(&certificate, sizeof(certificate));
     return fault ? -EINVAL : 0;
 }
 
@@ -99,18 +151,17 @@ static bool is_known(const struct feed_guard *guard, const uint8_t key[BUS_KEY_B
 
 static void take(struct feed_guard *guard, const char *path)
 {
-    struct stat file;
-    zcert_t *cert = load(path, &file);
+    struct certificate certificate;
+    uint8_t key[BUS_KEY_BYTES];
+    bool good = load(path, &certificate) && zmq_z85_decode(key, certificate.public_text);
 
-    if (!cert)
+    sodium_memzero(&certificate, sizeof(certificate));
+    if (good && is_known(guard, key))
+        return;
+    if (good && guard->view.clients < FEED_CLIENTS_MAX)
+        memcpy(guard->keys[guard->view.clients++], key, sizeof(key));
+    else
         guard->view.bad++;
-    else if (!is_known(guard, zcert_public_key(cert))) {
-        if (guard->view.clients < FEED_CLIENTS_MAX)
-            memcpy(guard->keys[guard->view.clients++], zcert_public_key(cert), BUS_KEY_BYTES);
-        else
-            guard->view.bad++;
-    }
-    zcert_destroy(&cert);
 }
 
 static uint64_t mix(uint64_t print, const void *bytes, size_t count)
@@ -156,11 +207,19 @@ static int walk(struct feed_guard *guard, bool taking, uint64_t *print)
     return 0;
 }
 
+static struct timespec changed_at(const struct feed_guard *guard)
+{
+    struct stat folder;
+
+    return stat(guard->folder, &folder) == 0 ? folder.st_mtim : (struct timespec){.tv_sec = 0};
+}
+
 static void look(struct feed_guard *guard)
 {
     uint64_t print;
 
     guard->looked_at_us = clock_now_us();
+    guard->changed = changed_at(guard);
     guard->view.error = walk(guard, false, &print);
     if (guard->view.error == 0 && print == guard->print)
         return;
@@ -192,11 +251,20 @@ struct feed_guard_view feed_guard_view(const struct feed_guard *guard)
     return guard->view;
 }
 
+/* A new file is seen at once, for who is refused does not come again by itself; strangers cause one look a second. */
+static bool is_stale(const struct feed_guard *guard)
+{
+    struct timespec changed = changed_at(guard);
+
+    return clock_now_us() - guard->looked_at_us >= LOOK_US || changed.tv_sec != guard->changed.tv_sec ||
+           changed.tv_nsec != guard->changed.tv_nsec;
+}
+
 bool feed_guard_admits(void *arg, const uint8_t key[BUS_KEY_BYTES], struct text address)
 {
     struct feed_guard *guard = arg;
 
-    if (clock_now_us() - guard->looked_at_us >= LOOK_US)
+    if (is_stale(guard))
         look(guard);
     if (is_known(guard, key))
         return true;

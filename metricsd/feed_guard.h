@@ -29,7 +29,8 @@ struct feed_guard *feed_guard_new(const char *folder);
 void feed_guard_free(struct feed_guard *guard); /* takes NULL */
 struct feed_guard_view feed_guard_view(const struct feed_guard *guard);
 
-/* A bus_guard (common/bus.h); arg is the feed_guard. Looks at the folder again, if it has not done so for a second. */
+/* A bus_guard (common/bus.h); arg is the feed_guard. Looks at the folder again when a file has
+ * come or gone, or when it has not done so for a second. */
 bool feed_guard_admits(void *arg, const uint8_t key[BUS_KEY_BYTES], struct text address);
 
 #endif
