@@ -417,6 +417,43 @@ def test_readers_that_do_not_read_cost_nothing_more(tmp_path):
         assert set(heard.values()) == {sent} and metricsd.value("metricsd.event_gaps_total") == 0
 
 
+def test_what_the_protocol_says_of_frames_keys_and_numbers(tmp_path):
+    """common/PROTOCOL.md, "The feed", from its first sentence on."""
+    with running(Metricsd(tmp_path)) as metricsd:
+        reader = metricsd.subscriber("snapshot", "event.", "exposition")
+        first, none = reader.take_topic("snapshot")
+        own = next(int(one["epoch"], 16) for one in metricsd.state()["processes"] if one["process"] == "metricsd")
+        assert (first["v"], first["m"], first["e"], first["sv"], none) == (1, 53, own, 1, [])
+        table = (ROOT / "common/metrics.def").read_text()
+        names = {f"{process}.{name}" for process, name in re.findall(r'^METRIC\(\w+, \w+, "(\w+)", "(\w+)", ""', table, re.M)}
+        spans = {f"{process}.{name}" for process, name in re.findall(r'^HISTOGRAM\(\w+, "(\w+)", "(\w+)"', table, re.M)}
+        assert len(names) > 80 and len(spans) >= 5
+        assert set(first["val"]) >= names | {f"{kind}.up" for kind in stack.PROCESSES} | {
+            f"{name}.{what}" for name in spans for what in ("count", "sum_us")}
+        assert set(first["q"]) == {f"{name}.{point}" for name in spans for point in ("p50", "p90", "p95", "p99")}
+        assert first["val"]["gateway.requests_total"] == 0 and first["val"]["metricsd.up"] == 1
+        exposition, body = reader.take_topic("exposition")
+        assert (exposition["m"], exposition["e"], exposition["n"], len(body)) == (54, own, first["n"], 1)
+        fetcher = metricsd.publisher("fetcher")
+        fetcher.event("sent", later="a key of tomorrow")
+        topic = ""
+        while topic != "event.fetcher.sent":
+            topic, event, rest = reader.take()
+        assert (event["v"], event["m"], event["e"], event["n"], rest) == (1, 50, fetcher.epoch, 1, [])
+        begin, _ = reader.take_topic("snapshot")
+        metricsd.process.popen.send_signal(signal.SIGTERM)
+        assert metricsd.process.popen.wait(START_SECONDS) == 0
+        last = begin
+        while reader.socket.poll(1000):
+            topic, message, _ = reader.take()
+            last = message if topic == "snapshot" else last
+        assert last["n"] > begin["n"]
+        assert last["t"] - begin["t"] < 1_000_000 * (last["n"] - begin["n"])  # the last one did not wait for its second
+        metricsd.start()
+        again, _ = reader.take_topic("snapshot")
+        assert again["e"] not in (own, 0) and again["n"] < last["n"] + 5  # it counts anew
+
+
 # --- Prometheus
 
 def families(text):
