@@ -9,10 +9,12 @@
 #define RECEIVE_CAP      256                       /* messages in one wake-up: others want a turn, too */
 #define LINK_HIGH_WATER  (2 * LINK_CREDITS + 1024) /* above the credits and the links' own */
 #define EVENT_HIGH_WATER 16384
-#define SUBSCRIPTION_MAX_BYTES 2048 /* all that a publisher is told, by strangers, too; handshakes included */
-#define TICK_US          LINK_PING_US
-#define TICK_HURRY_US    20000 /* while a link is down */
-#define LINGER_MS        100   /* for the goodbyes */
+#define SUBSCRIPTION_MAX_BYTES                                                                               \
+    2048 /* all that a publisher is told, by strangers, too; handshakes included                             \
+          */
+#define TICK_US       LINK_PING_US
+#define TICK_HURRY_US 20000 /* while a link is down */
+#define LINGER_MS     100   /* for the goodbyes */
 
 /* The descriptor is edge-triggered, and a send may have taken its edge: look before sleeping. */
 static void recheck(struct bus_socket *socket)

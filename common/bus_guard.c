@@ -1,17 +1,18 @@
-/* bus_guard.c - who may come in from outside: publishers that speak CURVE, and the one who is asked about each client.
+/* bus_guard.c - who may come in from outside: publishers that speak CURVE, and the one who is asked about
+ * each client.
  *
- * libzmq asks over an inproc socket of a fixed name (ZAP, RFC 27). czmq has an actor for that, zauth, which could serve
- * us, as all our sockets are of czmq's own context. But it is a second thread that counts nothing, walks the whole folder
- * of certificates at each handshake, and ends the process when two of its files hold the same key. So we answer
- * ourselves, on the loop. */
+ * libzmq asks over an inproc socket of a fixed name (ZAP, RFC 27). czmq has an actor for that, zauth, which
+ * could serve us, as all our sockets are of czmq's own context. But it is a second thread that counts
+ * nothing, walks the whole folder of certificates at each handshake, and ends the process when two of its
+ * files hold the same key. So we answer ourselves, on the loop. */
 #include <errno.h>
 
 #include "common/bus_internal.h"
 
-#define ZAP_ENDPOINT  "inproc://zeromq.zap.01"
-#define ZAP_DOMAIN    "sluice" /* with one, libzmq refuses everybody when nobody answers */
-#define ZAP_VERSION   "1.0"
-#define HANDSHAKE_MS  5000 /* who has not shown a key by then is cut off */
+#define ZAP_ENDPOINT   "inproc://zeromq.zap.01"
+#define ZAP_DOMAIN     "sluice" /* with one, libzmq refuses everybody when nobody answers */
+#define ZAP_VERSION    "1.0"
+#define HANDSHAKE_MS   5000 /* who has not shown a key by then is cut off */
 #define ACCEPT_BACKLOG 512
 
 struct bus_socket *bus_publish_guarded(struct bus *bus, const char *endpoint,
@@ -41,8 +42,8 @@ struct bus_socket *bus_guard_start(struct bus *bus, bus_guard *guard, void *arg)
     return bus_socket_start(socket, ZAP_ENDPOINT, true);
 }
 
-/* Version, number, domain, address, identity, mechanism, key. Gives the number, which the answer repeats; NULL:
- * that is no question, and whoever has put it is left waiting and cut off. */
+/* Version, number, domain, address, identity, mechanism, key. Gives the number, which the answer repeats;
+ * NULL: that is no question, and whoever has put it is left waiting and cut off. */
 static char *judge(struct bus_socket *socket, zmsg_t *question, bool *welcome)
 {
     char *version = zmsg_popstr(question), *number = zmsg_popstr(question), *domain = zmsg_popstr(question);

@@ -49,8 +49,8 @@ struct bus {
     struct bus_socket *sockets;
 };
 
-/* A socket of that kind (type: ZMQ_XPUB and so on), to be set up and then started: bus_socket_start() takes it, and
- * gives NULL with errno when the endpoint is not to be had. */
+/* A socket of that kind (type: ZMQ_XPUB and so on), to be set up and then started: bus_socket_start() takes
+ * it, and gives NULL with errno when the endpoint is not to be had. */
 struct bus_socket *bus_socket_new(struct bus *bus, enum bus_kind kind, int type, void *arg);
 struct bus_socket *bus_socket_start(struct bus_socket *socket, const char *endpoint, bool bind);
 

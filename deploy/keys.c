@@ -1,5 +1,6 @@
-/* keys.c - sluice-keys: makes the certificates of the encrypted feed, metricsd's or a client's, as pairs of files in czmq's
- * format: NAME, which may be shown, and NAME_secret. It never overwrites: who has lost a key can make another one. */
+/* keys.c - sluice-keys: makes the certificates of the encrypted feed, metricsd's or a client's, as pairs of
+ * files in czmq's format: NAME, which may be shown, and NAME_secret. It never overwrites: who has lost a key
+ * can make another one. */
 #include "common/config.h" /* before czmq.h, whose syslog.h has macros of the same names */
 
 #include <ctype.h>
@@ -8,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#define SERVER_NAME "metricsd"
+#define SERVER_NAME    "metricsd"
 #define NAME_MAX_BYTES 64
 #define PATH_BYTES     (CONFIG_TEXT_BYTES + NAME_MAX_BYTES + 2)
 
@@ -78,11 +79,13 @@ static bool make(const char *name, const char *path, const char *path_secret)
 static void explain(bool server, const char *path, const char *path_secret)
 {
     if (server)
-        printf("Set for metricsd:\n  FEED_CURVE_CERT=%s\n  FEED_CURVE_CLIENTS=a folder of its clients' certificates\n"
+        printf("Set for metricsd:\n  FEED_CURVE_CERT=%s\n  FEED_CURVE_CLIENTS=a folder of its clients' "
+               "certificates\n"
                "Give to its clients:\n  %s\n",
                path_secret, path);
     else
-        printf("Copy into metricsd's FEED_CURVE_CLIENTS:\n  %s\nGive to the client, and keep from anybody else:\n  %s\n",
+        printf("Copy into metricsd's FEED_CURVE_CLIENTS:\n  %s\nGive to the client, and keep from anybody "
+               "else:\n  %s\n",
                path, path_secret);
 }
 

@@ -6,11 +6,12 @@
 
 #define FEED_ENDPOINT_BYTES 256
 
-/* Who can reach it: by ipc, those whom the file system lets; over tcp this host's users; or other hosts, too. */
+/* Who can reach it: by ipc, those whom the file system lets; over tcp this host's users; or other hosts, too.
+ */
 enum feed_reach { FEED_IPC, FEED_LOOPBACK, FEED_WORLD };
 
-/* Checks the operator's endpoint, and writes the one to bind: ZeroMQ binds to addresses, not to `localhost`. A reach,
- * or -EINVAL: not an endpoint. */
+/* Checks the operator's endpoint, and writes the one to bind: ZeroMQ binds to addresses, not to `localhost`.
+ * A reach, or -EINVAL: not an endpoint. */
 int feed_endpoint(const char *wanted, char endpoint[FEED_ENDPOINT_BYTES]);
 
 #endif

@@ -1,6 +1,6 @@
-/* feed_guard.c - see feed_guard.h. Not with czmq: its zcertstore ends the process when two files hold the same key, and
- * walks the folder each time that it is asked; its zcert_load() reads any file whole, waits for pipes, and loses memory at
- * each file that is no certificate. */
+/* feed_guard.c - see feed_guard.h. Not with czmq: its zcertstore ends the process when two files hold the
+ * same key, and walks the folder each time that it is asked; its zcert_load() reads any file whole, waits for
+ * pipes, and loses memory at each file that is no certificate. */
 #include "metricsd/feed_guard.h"
 
 #include <dirent.h>
@@ -102,7 +102,8 @@ static bool load(const char *path, struct certificate *certificate)
     return good;
 }
 
-/* Clients know the public key of the file, so a pair that does not match would let nobody in, and not say why. */
+/* Clients know the public key of the file, so a pair that does not match would let nobody in, and not say
+ * why. */
 static bool is_pair(const struct certificate *certificate)
 {
     char public_text[KEY_TEXT_BYTES];
@@ -251,7 +252,8 @@ struct feed_guard_view feed_guard_view(const struct feed_guard *guard)
     return guard->view;
 }
 
-/* A new file is seen at once, for who is refused does not come again by itself; strangers cause one look a second. */
+/* A new file is seen at once, for who is refused does not come again by itself; strangers cause one look a
+ * second. */
 static bool is_stale(const struct feed_guard *guard)
 {
     struct timespec changed = changed_at(guard);

@@ -334,14 +334,16 @@ static int judge_feed(const struct config *config, char error[CONFIG_ERROR_BYTES
                  config->feed_endpoint);
     else if (cert != clients)
         snprintf(error, CONFIG_ERROR_BYTES, "%s: needed where %s is set",
-                 cert ? "FEED_CURVE_CLIENTS" : "FEED_CURVE_CERT", cert ? "FEED_CURVE_CERT" : "FEED_CURVE_CLIENTS");
+                 cert ? "FEED_CURVE_CLIENTS" : "FEED_CURVE_CERT",
+                 cert ? "FEED_CURVE_CERT" : "FEED_CURVE_CLIENTS");
     else if (reach == FEED_WORLD && !cert)
         snprintf(error, CONFIG_ERROR_BYTES,
                  "FEED_ENDPOINT: '%.200s' can be reached from other hosts: set FEED_CURVE_CERT and "
                  "FEED_CURVE_CLIENTS (deploy/keys makes keys), or take a loopback address",
                  config->feed_endpoint);
     else if (reach == FEED_IPC && cert)
-        snprintf(error, CONFIG_ERROR_BYTES, "FEED_CURVE_CERT: '%.200s' of FEED_ENDPOINT is not encrypted; only tcp is",
+        snprintf(error, CONFIG_ERROR_BYTES,
+                 "FEED_CURVE_CERT: '%.200s' of FEED_ENDPOINT is not encrypted; only tcp is",
                  config->feed_endpoint);
     else if (clients && !is_folder(config->feed_curve_clients))
         snprintf(error, CONFIG_ERROR_BYTES, "FEED_CURVE_CLIENTS: '%.250s' is no folder that can be read",

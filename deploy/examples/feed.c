@@ -3,8 +3,8 @@
  *     feed-example tcp://127.0.0.1:5556
  *     feed-example tcp://proxy.example.org:5556 metricsd grafana_secret       (files of deploy/keys)
  *
- * Prints each event, each value of a snapshot that is new, and what has been lost. It uses czmq and msgpack-c, and nothing
- * of Sluice: cc feed.c $(pkg-config --cflags --libs libczmq msgpack). */
+ * Prints each event, each value of a snapshot that is new, and what has been lost. It uses czmq and
+ * msgpack-c, and nothing of Sluice: cc feed.c $(pkg-config --cflags --libs libczmq msgpack). */
 #include <czmq.h>
 #include <inttypes.h>
 #include <msgpack.h>
@@ -129,7 +129,8 @@ static zsock_t *connect_feed(int argc, char **argv)
     zsock_set_rcvtimeo(socket, SILENCE_MS);
     zsock_set_subscribe(socket, "snapshot");
     zsock_set_subscribe(socket, "event.");
-    if (good && zsock_connect(socket, "%s", argv[1]) < 0) /* and again, by itself, whenever metricsd was away */
+    if (good &&
+        zsock_connect(socket, "%s", argv[1]) < 0) /* and again, by itself, whenever metricsd was away */
         good = false;
     zcert_destroy(&server);
     zcert_destroy(&own);

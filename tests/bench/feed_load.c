@@ -1,9 +1,10 @@
-/* feed_load.c - one process of a stack that decides much: it posts events through the real publisher (common/event.c), RATE a
- * second for SECONDS, and its totals once a second, as they all do.
+/* feed_load.c - one process of a stack that decides much: it posts events through the real publisher
+ * (common/event.c), RATE a second for SECONDS, and its totals once a second, as they all do.
  *
  *     feed_load PROCESS RUNTIME_DIR RATE SECONDS
  *
- * Says "posting" when it begins. Prints one line of JSON: what it has posted, and its CPU time for each event. */
+ * Says "posting" when it begins. Prints one line of JSON: what it has posted, and its CPU time for each
+ * event. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@ static void test_who_can_reach_it(void **state)
 {
     static const struct {
         const char *wanted, *endpoint; /* NULL: refused */
-        int reach; /* or -EINVAL */
+        int reach;                     /* or -EINVAL */
     } cases[] = {
         {"tcp://127.0.0.1:5556", "tcp://127.0.0.1:5556", FEED_LOOPBACK},
         {"tcp://127.255.1.2:0", "tcp://127.255.1.2:0", FEED_LOOPBACK},
