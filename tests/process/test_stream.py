@@ -8,9 +8,10 @@ import time
 import pytest
 
 import client
+import cpf
 import sse
 from foreign import SECOND, Metricsd
-from stack import START_SECONDS, wait_for
+from stack import START_SECONDS, Stack, wait_for
 
 VOLATILE = {"silent_us", "uptime_us"}
 
@@ -32,6 +33,22 @@ def steady(state):
     """What is the same whenever it is asked for, between two ticks."""
     processes = [{key: value for key, value in process.items() if key not in VOLATILE} for process in state["processes"]]
     return {key: value for key, value in state.items() if key != "events"} | {"processes": processes}
+
+
+def agree(metricsd, stream, picture):
+    """The state, once it is of the same snapshot as the picture, and no view has changed between the two."""
+    state = None
+
+    def both():
+        nonlocal state
+        for message in (stream.take(), *stream.messages):
+            picture.take(message)
+        stream.messages.clear()
+        state = metricsd.state()
+        return state["seq"] == picture.state["seq"] and steady(state) == steady(picture.state)
+
+    wait_for(both, "one snapshot, told in two ways", START_SECONDS)
+    return state
 
 
 def follow(stream, picture, until, seconds=START_SECONDS):
@@ -63,15 +80,8 @@ def test_state_first_and_deltas_keep_it_true(metricsd, open_stream):
         follow(stream, picture, lambda: len(picture.events) == 2 * (step - 1))
     follow(stream, picture, lambda: picture.state["values"]["gateway.request_seconds.count"] == 5)
 
-    def both():
-        """The two of the same second."""
-        picture.take(stream.take("delta"))
-        state = metricsd.state()
-        return state["seq"] == picture.state["seq"] and state
-
-    state = wait_for(both, "one snapshot, told in two ways", START_SECONDS)
-    assert steady(picture.state) == steady(state)
-    assert state["views"] == {"scheduler.queue": {"total": 5}} and len(state["slots"]["sent"]) == 4
+    state = agree(metricsd, stream, picture)
+    assert state["views"]["scheduler.queue"] == {"total": 5} and len(state["slots"]["sent"]) == 4
     assert state["windows"]["1m"]["gateway.request_seconds.count"] > 0
     assert list(picture.events) == [event["id"] for event in reversed(state["events"])]
     history = metricsd.get("/api/history?span=15m").json()
@@ -79,7 +89,7 @@ def test_state_first_and_deltas_keep_it_true(metricsd, open_stream):
     assert picture.points[-1] == {"at_us": history["end_at_us"], "values": newest}
     assert sum(point["values"]["gateway.requests_total"] or 0 for point in picture.points) == 4
     delta = stream.take("delta")
-    assert set(delta.data["values"]) < {key for key in state["values"] if key.startswith("metricsd.") or key.endswith(".up")}
+    assert len(delta.data["values"]) < len(state["values"]) / 4  # only what has changed
 
 
 def test_slots_and_views_do_not_wait_for_the_second(metricsd, open_stream):
@@ -104,9 +114,9 @@ def test_slots_and_views_do_not_wait_for_the_second(metricsd, open_stream):
     assert 6 <= len(changes) <= 16  # three in each second, or four, beside its tick
     for one, fifth in zip(changes, changes[5:]):
         assert fifth.at - one.at > 0.9
-    follow(stream, picture, lambda: picture.state["views"] == {"scheduler.queue": {"total": step}})
+    follow(stream, picture, lambda: picture.state["views"]["scheduler.queue"] == {"total": step})
     follow(stream, picture, lambda: picture.state["slots"]["sent"][-1]["attempt"] == step)
-    follow(stream, picture, lambda: picture.state["views"] == {})  # the scheduler is silent, so it is not up
+    follow(stream, picture, lambda: set(picture.state["views"]) == {"metricsd.configuration"})  # the scheduler is silent: not up
 
 
 def test_deltas_come_once_a_second(metricsd, open_stream):
@@ -280,3 +290,29 @@ def test_who_leaves_frees_its_place(metricsd, open_stream, how):
         client.Waiting.leave_by_rst(stream)
     wait_for(lambda: stats(metricsd)["streams"] == 0, "its place is free")
     assert stats(metricsd)["streams_cut_total"] == 0
+
+
+def test_a_whole_stack_and_a_metricsd_that_is_killed():
+    with Stack(RATE_LIMIT_SECONDS=0.05) as stack:
+        stream, picture = sse.Stream(stack.metricsd_port), sse.Picture()
+        picture.take(stream.take())
+        assert all(answer.status == 200 for answer in stack.ask_all(cpf.make_many(20)))
+        follow(stream, picture, lambda: picture.state["values"]["gateway.requests_successful_total"] == 20)
+        stack.restart("scheduler")
+        follow(stream, picture, lambda: sum(process["process"] == "scheduler" for process in picture.state["processes"]) == 2)
+        assert stack.ask(cpf.make(100)).status == 200
+        follow(stream, picture, lambda: picture.state["values"]["fetcher.upstream_requests_total"] == 21)
+        views = {"gateway.configuration", "scheduler.configuration", "fetcher.configuration", "scheduler.queue", "fetcher.breaker"}
+        follow(stream, picture, lambda: views <= set(picture.state["views"]))
+        state = agree(stack, stream, picture)
+        assert [slot["outcome"] for slot in picture.state["slots"]["sent"]] == ["answered"] * 21
+        assert list(picture.events)[-len(state["events"]):] == [event["id"] for event in reversed(state["events"])]
+        stack.kill("metricsd")
+        assert stream.wait_end() in ("fin", "reset")
+        stack.spawn("metricsd")
+        again = sse.Stream(stack.metricsd_port, picture.last_id)
+        after = sse.Picture()
+        assert after.take(again.take()).event == "state"
+        assert after.state["epoch"] != picture.state["epoch"]
+        follow(again, after, lambda: after.state["values"]["gateway.requests_successful_total"] == 21)
+        agree(stack, again, after)
