@@ -115,7 +115,7 @@ size_t http_answer_head(char head[HTTP_ANSWER_HEAD_BYTES], int status, const cha
     at = put(at, http_reason(status));
     at = put(at, "\r\nDate: ");
     at = put(at, date);
-    if (http_status_has_body(status)) {
+    if (http_status_has_body(status) && body_bytes != HTTP_LENGTH_UNKNOWN) {
         at = put(at, "\r\nContent-Length: ");
         at = put_number(at, body_bytes, 1);
     }

@@ -101,10 +101,12 @@ static void expire(struct httpd *httpd, enum connection_state state)
     struct httpd_exchange *first;
 
     while ((first = TAILQ_FIRST(&httpd->lists[state])) != NULL && first->deadline_us <= httpd->now_us) {
-        if (state == CONNECTION_HEAD || state == CONNECTION_WRITING)
+        if (state == CONNECTION_HEAD || state == CONNECTION_WRITING || state == CONNECTION_HELD)
             httpd->stats.timed_out_total++;
         if (state == CONNECTION_HEAD)
             connection_refuse(first, 408, "the request did not come in time");
+        else if (state == CONNECTION_HELD)
+            httpd_stream_cut(first);
         else
             connection_free(first);
     }
@@ -135,6 +137,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     expire(httpd, CONNECTION_IDLE);
     expire(httpd, CONNECTION_HEAD);
     expire(httpd, CONNECTION_WRITING);
+    expire(httpd, CONNECTION_HELD);
     expire(httpd, CONNECTION_LINGER);
     if (httpd->draining && httpd->now_us >= httpd->drain_us + HTTPD_LINGER_US)
         end_idle(httpd, true);
@@ -182,6 +185,7 @@ static void limits_set(struct httpd *httpd, const struct httpd_config *config)
     httpd->timeouts_us[CONNECTION_IDLE] = config->idle_timeout_us;
     httpd->timeouts_us[CONNECTION_HEAD] = config->head_timeout_us;
     httpd->timeouts_us[CONNECTION_WRITING] = config->write_timeout_us;
+    httpd->timeouts_us[CONNECTION_HELD] = config->write_timeout_us;
     httpd->timeouts_us[CONNECTION_LINGER] = HTTPD_LINGER_US;
     shortest = least(shortest, config->write_timeout_us) / 4;
     httpd->tick_us = least(shortest < MIN_TICK_US ? MIN_TICK_US : shortest, MAX_TICK_US);
@@ -265,6 +269,7 @@ void httpd_drain(struct httpd *httpd, void (*done)(void *arg), void *arg)
     httpd->draining = true;
     listener_close(httpd);
     end_idle(httpd, false);
+    httpd_streams_end(httpd);
     if (!httpd->stats.connections)
         httpd_turn_soon(httpd);
 }

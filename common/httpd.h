@@ -1,9 +1,10 @@
 /* httpd.h - the HTTP/1.1 server face of gateway and metricsd, over plain libevent events.
  *
  * Keep-alive; pipelined requests are handed over one at a time, in order; one read and one write per
- * request, no timer or epoll churn on the hot path. A client that leaves (RST, or FIN when abort_on_fin)
- * while its request waits is noticed at once. Slow senders and slow readers are timed out; every limit is
- * in struct httpd_config. A connection that waits for its answer holds no read buffer.
+ * request, no timer or epoll churn on the hot path. Answers that go on: streams, below. A client that leaves
+ * (RST, or FIN when abort_on_fin) while its request waits is noticed at once. Slow senders and slow readers
+ * are timed out; every limit is in struct httpd_config. A connection that waits for its answer holds no read
+ * buffer.
  *
  * The limit of seeing: what a client pipelines behind a waiting request is buffered up to about one request's
  * limits, then reading stops. A reset is still seen then, but a FIN only if it gets through to our socket. */
@@ -24,14 +25,17 @@ struct httpd_config {
     int64_t head_timeout_us;  /* from a request's first byte to its last; beyond: 408 */
     int64_t idle_timeout_us;  /* between requests; beyond: close */
     int64_t write_timeout_us; /* without progress of an answer; beyond: close */
+    size_t stream_bytes;      /* that may wait for the reader of a stream; beyond: close */
     bool abort_on_fin;        /* a half-closed client counts as gone: without it, so does only a reset one */
 };
 
 struct httpd_handlers {
     /* A whole request is here. It borrows until return. Exactly one httpd_reply(), now or later, ends the
-     * exchange, unless gone() comes first. Never called from inside httpd_reply(). */
+     * exchange, unless gone() comes first; or httpd_stream_begin() does what it says. Never called from
+     * inside httpd_reply() or a function of streams. */
     void (*request)(void *arg, struct httpd_exchange *exchange, const struct http_request *request);
-    /* The client has left; the exchange ends on return and must not be answered. */
+    /* The client has left, or its stream has been ended for it (it did not read, or the server drains); the
+     * exchange ends on return and must not be answered. Never called from inside httpd_stream_*(). */
     void (*gone)(void *arg, struct httpd_exchange *exchange);
     /* We refuse a request without handing it over (400, 408, 413, 414, 417, 431, 501, 505; 503 for too many
      * connections); what to put into the body of the answer. May be NULL: a plain text body. Writes the body
@@ -51,8 +55,9 @@ struct httpd_stats {
     uint64_t connections_total; /* accepted */
     uint64_t requests_total;    /* handed over */
     uint64_t refused_total;     /* by the parser */
-    uint64_t gone_total;        /* clients that left while their request waited */
+    uint64_t gone_total;        /* clients that left while their request waited or streamed */
     uint64_t timed_out_total;   /* slow senders and slow readers; to be idle is no offence */
+    uint64_t streams_cut_total; /* whose readers did not take what they got, too much of it or for too long */
     unsigned connections;       /* open now */
 };
 
@@ -80,10 +85,27 @@ void httpd_drain(struct httpd *httpd, void (*done)(void *arg), void *arg);
  * Connection. May be called from inside request(), also for another exchange than its own. */
 void httpd_reply(struct httpd_exchange *exchange, const struct httpd_reply *reply);
 
+/* Streams: an answer that goes on, such as server-sent events. It is the last one of its connection, which
+ * holds no read buffer meanwhile: what the client still sends is left unread, and its FIN means that it has
+ * left, whatever abort_on_fin says. HTTP/1.1 gets chunks, so that a cut stream is told from an ended one;
+ * HTTP/1.0 gets bytes until the end of the connection.
+ *
+ * Begins the answer; fields as in struct httpd_reply. Returns whether there is a stream now; else the
+ * exchange is dead on return: a HEAD has got its head, the server drains, or the client has just left. */
+bool httpd_stream_begin(struct httpd_exchange *exchange, int status, struct text fields);
+/* The text is borrowed: the same may go to any number of streams, and is copied only where the socket does
+ * not take it at once. 0; or else the stream has been cut, and the exchange is dead on return: -ENOBUFS when
+ * more than stream_bytes would wait (where nothing waits yet, a longer text is taken), -EPIPE when the client
+ * has left, -ENOMEM. */
+int httpd_stream_send(struct httpd_exchange *exchange, struct text text);
+/* The exchange is dead on return; what waits is still sent. */
+void httpd_stream_end(struct httpd_exchange *exchange);
+
 /* One pointer of yours for each exchange; NULL at first. */
 void httpd_exchange_set(struct httpd_exchange *exchange, void *mine);
 void *httpd_exchange_get(const struct httpd_exchange *exchange);
-/* Field lines that go with its answer, beside those of httpd_reply(); borrowed until then. */
+/* Field lines that go with its answer, beside those of httpd_reply() or httpd_stream_begin(); borrowed until
+ * then. */
 void httpd_exchange_also(struct httpd_exchange *exchange, struct text fields);
 /* Whether the peer is on the loopback network (for calls that only this host may make). */
 bool httpd_exchange_local(const struct httpd_exchange *exchange);

@@ -24,7 +24,7 @@
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
 
-static void enter(struct httpd_exchange *connection, enum connection_state state)
+void connection_enter(struct httpd_exchange *connection, enum connection_state state)
 {
     struct httpd *httpd = connection->httpd;
 
@@ -34,7 +34,7 @@ static void enter(struct httpd_exchange *connection, enum connection_state state
     TAILQ_INSERT_TAIL(&httpd->lists[state], connection, link);
 }
 
-static bool mode_set(struct httpd_exchange *connection, enum connection_mode mode)
+bool connection_mode_set(struct httpd_exchange *connection, enum connection_mode mode)
 {
     static const short events[] = {
         [CONNECTION_READ] = EV_READ | EV_PERSIST,
@@ -50,14 +50,14 @@ static bool mode_set(struct httpd_exchange *connection, enum connection_mode mod
            event_add(&connection->event, NULL) == 0;
 }
 
-/* The peer is gone, or memory is: whoever works on its request must know. settle() frees it. */
+/* The peer is gone, or memory is: whoever works on its request must know. connection_settle() frees it. */
 static void give_up(struct httpd_exchange *connection)
 {
     struct httpd *httpd = connection->httpd;
-    bool waiting = connection->state == CONNECTION_WAITING;
+    bool lives = connection->state == CONNECTION_WAITING || connection_streams(connection);
 
-    enter(connection, CONNECTION_DEAD);
-    if (!waiting)
+    connection_enter(connection, CONNECTION_DEAD);
+    if (!lives)
         return;
     httpd->stats.gone_total++;
     httpd->handlers.gone(httpd->arg, connection);
@@ -65,7 +65,7 @@ static void give_up(struct httpd_exchange *connection)
 
 static void mode_switch(struct httpd_exchange *connection, enum connection_mode mode)
 {
-    if (connection->mode != mode && !mode_set(connection, mode))
+    if (connection->mode != mode && !connection_mode_set(connection, mode))
         give_up(connection);
 }
 
@@ -91,7 +91,7 @@ struct httpd_exchange *connection_new(struct httpd *httpd, int fd)
     return connection;
 }
 
-static void in_free(struct httpd_exchange *connection)
+void connection_in_free(struct httpd_exchange *connection)
 {
     free(connection->in);
     connection->in = NULL;
@@ -109,7 +109,7 @@ void connection_free(struct httpd_exchange *connection)
     }
     event_del(&connection->event);
     close(event_get_fd(&connection->event));
-    in_free(connection);
+    connection_in_free(connection);
     free(connection->out);
     free(connection);
     if (--httpd->stats.connections == 0 && httpd->draining)
@@ -144,26 +144,26 @@ static bool in_append(struct httpd_exchange *connection, const char *bytes, size
 
 /* No more requests. To close at once is only safe when the peer sends nothing more: a segment that comes
  * after close() makes the kernel send RST, which can destroy an answer that the peer has not read yet. */
-static void end(struct httpd_exchange *connection)
+void connection_finish(struct httpd_exchange *connection)
 {
     if (!connection->is_serving) /* else the handler still borrows its request from there */
-        in_free(connection);
+        connection_in_free(connection);
     if (connection->has_fin || connection->client_closes) {
-        enter(connection, CONNECTION_DEAD);
+        connection_enter(connection, CONNECTION_DEAD);
         return;
     }
     shutdown(event_get_fd(&connection->event), SHUT_WR);
     connection->linger_bytes = HTTPD_LINGER_BYTES;
-    enter(connection, CONNECTION_LINGER);
+    connection_enter(connection, CONNECTION_LINGER);
     mode_switch(connection, CONNECTION_READ);
 }
 
 static void answered(struct httpd_exchange *connection)
 {
     if (connection->keep_alive && !connection->httpd->draining)
-        enter(connection, CONNECTION_IDLE);
+        connection_enter(connection, CONNECTION_IDLE);
     else
-        end(connection);
+        connection_finish(connection);
 }
 
 /* Keeps what the socket did not take, skipping the bytes that it did. */
@@ -176,7 +176,7 @@ static void out_keep(struct httpd_exchange *connection, const struct iovec *part
     connection->out = malloc(total - sent);
     connection->out_at = connection->out_bytes = 0;
     if (!connection->out) {
-        enter(connection, CONNECTION_DEAD);
+        connection_enter(connection, CONNECTION_DEAD);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -187,11 +187,11 @@ static void out_keep(struct httpd_exchange *connection, const struct iovec *part
                parts[i].iov_len - skip);
         connection->out_bytes += parts[i].iov_len - skip;
     }
-    enter(connection, CONNECTION_WRITING);
+    connection_enter(connection, CONNECTION_WRITING);
     mode_switch(connection, CONNECTION_WRITE);
 }
 
-static ssize_t parts_send(int fd, struct iovec *parts, size_t count, size_t total)
+ssize_t connection_parts_send(int fd, struct iovec *parts, size_t count, size_t total)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
     char flat[FLAT_BYTES];
@@ -233,9 +233,9 @@ static void answer(struct httpd_exchange *connection, const struct httpd_reply *
     connection->also = (struct text){.at = NULL, .bytes = 0};
     for (unsigned i = 0; i < PARTS; i++)
         total += parts[i].iov_len;
-    sent = parts_send(event_get_fd(&connection->event), parts, PARTS, total);
+    sent = connection_parts_send(event_get_fd(&connection->event), parts, PARTS, total);
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-        enter(connection, CONNECTION_DEAD);
+        connection_enter(connection, CONNECTION_DEAD);
     else if (sent >= 0 && (size_t)sent == total)
         answered(connection);
     else
@@ -244,7 +244,7 @@ static void answer(struct httpd_exchange *connection, const struct httpd_reply *
 
 /* Decides what comes next, once no function stands on the connection any more: parse what has been read, read
  * on, or end. Frees it when it is dead. */
-static void settle(struct httpd_exchange *connection, enum http_progress progress)
+void connection_settle(struct httpd_exchange *connection, enum http_progress progress)
 {
     struct httpd *httpd = connection->httpd;
     bool between = connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HEAD;
@@ -255,7 +255,7 @@ static void settle(struct httpd_exchange *connection, enum http_progress progres
         httpd->ready_count++;
         httpd_turn_soon(httpd);
     } else if (between && connection->has_fin) {
-        enter(connection, CONNECTION_DEAD);
+        connection_enter(connection, CONNECTION_DEAD);
     } else if (between || (connection->state == CONNECTION_WAITING && !connection->has_fin &&
                            connection->in_bytes < httpd->in_limit / 2)) {
         mode_switch(connection, CONNECTION_READ);
@@ -271,7 +271,7 @@ void httpd_reply(struct httpd_exchange *exchange, const struct httpd_reply *repl
         exchange->httpd->now_us = clock_now_us();
     answer(exchange, reply);
     if (!exchange->is_serving)
-        settle(exchange, HTTP_WHOLE);
+        connection_settle(exchange, HTTP_WHOLE);
 }
 
 /* Answers with an error of our own. What follows in the input cannot be trusted, so it is the end. */
@@ -301,13 +301,13 @@ static void refuse(struct httpd_exchange *connection, int status, const char *de
 void connection_refuse(struct httpd_exchange *connection, int status, const char *detail)
 {
     refuse(connection, status, detail);
-    settle(connection, HTTP_REFUSED);
+    connection_settle(connection, HTTP_REFUSED);
 }
 
 void connection_end_idle(struct httpd_exchange *connection)
 {
-    end(connection);
-    settle(connection, HTTP_WHOLE);
+    connection_finish(connection);
+    connection_settle(connection, HTTP_WHOLE);
 }
 
 static void hand_over(struct httpd_exchange *connection, const struct http_request *request)
@@ -322,7 +322,7 @@ static void hand_over(struct httpd_exchange *connection, const struct http_reque
     connection->keep_alive = request->keep_alive;
     connection->client_closes = !request->keep_alive;
     httpd->stats.requests_total++;
-    enter(connection, CONNECTION_WAITING);
+    connection_enter(connection, CONNECTION_WAITING);
     httpd->handlers.request(httpd->arg, connection, request);
 }
 
@@ -335,7 +335,7 @@ static void await_rest(struct httpd_exchange *connection, size_t here)
     struct http_parser *parser = &connection->parser;
 
     if (connection->state == CONNECTION_IDLE)
-        enter(connection, CONNECTION_HEAD);
+        connection_enter(connection, CONNECTION_HEAD);
     if (!parser->expects)
         return;
     parser->expects = false;
@@ -348,8 +348,9 @@ static void await_rest(struct httpd_exchange *connection, size_t here)
 static void serve_end(struct httpd_exchange *connection, bool own, const char *rest, size_t bytes,
                       enum http_progress progress)
 {
-    if (connection->state == CONNECTION_LINGER || connection->state == CONNECTION_DEAD || (own && !bytes)) {
-        in_free(connection);
+    if (connection->state == CONNECTION_LINGER || connection->state == CONNECTION_DEAD ||
+        connection_streams(connection) || (own && !bytes)) {
+        connection_in_free(connection);
     } else if (own) {
         connection->in_at = (size_t)(rest - connection->in);
         connection->in_bytes = bytes;
@@ -360,7 +361,7 @@ static void serve_end(struct httpd_exchange *connection, bool own, const char *r
         connection->httpd->stats.refused_total++;
         refuse(connection, connection->parser.status, connection->parser.detail);
     }
-    settle(connection, progress);
+    connection_settle(connection, progress);
 }
 
 /* Takes the requests off these bytes, one after the other, until one waits. They lie in the shared buffer, or
@@ -406,16 +407,16 @@ static void finish(struct httpd_exchange *connection)
         give_up(connection);
     else
         mode_switch(connection, CONNECTION_WATCH);
-    settle(connection, HTTP_MORE);
+    connection_settle(connection, HTTP_MORE);
 }
 
-static void drop(struct httpd_exchange *connection)
+void connection_drop(struct httpd_exchange *connection)
 {
     give_up(connection);
     connection_free(connection);
 }
 
-static bool again(void)
+bool connection_again(void)
 {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
@@ -428,7 +429,7 @@ static void on_readable(struct httpd_exchange *connection)
                        room < sizeof httpd->buffer ? room : sizeof httpd->buffer, 0);
     bool waiting = connection->state == CONNECTION_WAITING;
 
-    if (got < 0 && again())
+    if (got < 0 && connection_again())
         return;
     if (got == 0) {
         finish(connection);
@@ -439,23 +440,23 @@ static void on_readable(struct httpd_exchange *connection)
         return;
     }
     if (got < 0 || !in_append(connection, httpd->buffer, (size_t)got)) {
-        drop(connection);
+        connection_drop(connection);
     } else if (!waiting) {
         connection_resume(connection);
     } else if (connection->in_bytes == httpd->in_limit) {
         mode_switch(connection, CONNECTION_WATCH);
-        settle(connection, HTTP_MORE);
+        connection_settle(connection, HTTP_MORE);
     }
 }
 
-/* Something happened on a connection that is not read: a reset, or the end that abort_on_fin waits for. */
+/* Something happened on a connection that is not read: a reset, or an end that counts as one. */
 static void on_watched(struct httpd_exchange *connection, short what)
 {
     struct pollfd peer = {.fd = event_get_fd(&connection->event)};
 
     if ((poll(&peer, 1, 0) > 0 && peer.revents & (POLLERR | POLLHUP)) ||
-        (what & EV_CLOSED && connection->httpd->config.abort_on_fin))
-        drop(connection);
+        (what & EV_CLOSED && (connection->httpd->config.abort_on_fin || connection_streams(connection))))
+        connection_drop(connection);
 }
 
 static void on_writable(struct httpd_exchange *connection)
@@ -463,23 +464,29 @@ static void on_writable(struct httpd_exchange *connection)
     ssize_t sent = send(event_get_fd(&connection->event), connection->out + connection->out_at,
                         connection->out_bytes - connection->out_at, MSG_NOSIGNAL);
 
-    if (sent < 0 && again())
+    if (sent < 0 && connection_again())
         return;
     if (sent < 0) {
-        drop(connection);
+        connection_drop(connection);
         return;
     }
     if (connection->out_at + (size_t)sent < connection->out_bytes) {
         connection->out_at += (size_t)sent;
-        enter(connection, CONNECTION_WRITING); /* it made progress, so its time starts anew */
+        connection_enter(connection, connection->state); /* it made progress, so its time starts anew */
         return;
     }
     free(connection->out);
     connection->out = NULL;
-    answered(connection);
-    if (connection->state == CONNECTION_IDLE)
+    connection->out_at = connection->out_bytes = 0;
+    if (connection->state == CONNECTION_HELD)
+        connection_enter(connection, CONNECTION_STREAM);
+    else
+        answered(connection);
+    if (connection->state == CONNECTION_STREAM)
+        mode_switch(connection, CONNECTION_WATCH);
+    else if (connection->state == CONNECTION_IDLE)
         mode_switch(connection, connection->has_fin ? CONNECTION_WATCH : CONNECTION_READ);
-    settle(connection, HTTP_WHOLE);
+    connection_settle(connection, HTTP_WHOLE);
 }
 
 static void on_lingering(struct httpd_exchange *connection)
@@ -487,7 +494,7 @@ static void on_lingering(struct httpd_exchange *connection)
     struct httpd *httpd = connection->httpd;
     ssize_t got = recv(event_get_fd(&connection->event), httpd->buffer, sizeof httpd->buffer, 0);
 
-    if (got < 0 && again())
+    if (got < 0 && connection_again())
         return;
     if (got <= 0 || (size_t)got > connection->linger_bytes)
         connection_free(connection);

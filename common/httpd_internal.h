@@ -1,9 +1,12 @@
-/* httpd_internal.h - what httpd.c (listener, timer, drain) and httpd_connection.c (one connection) share. */
+/* httpd_internal.h - what httpd.c (listener, timer, drain), httpd_connection.c (one connection) and
+ * httpd_stream.c (answers that go on) share. */
 #ifndef SLUICE_HTTPD_INTERNAL_H
 #define SLUICE_HTTPD_INTERNAL_H
 
 #include <event2/event_struct.h>
 #include <sys/queue.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 #include "common/http_answer.h"
 #include "common/httpd.h"
@@ -19,6 +22,8 @@ enum connection_state {
     CONNECTION_HEAD,    /* a request has come in part */
     CONNECTION_WAITING, /* a request has been handed over: the exchange lives */
     CONNECTION_WRITING, /* its answer did not fit into the socket */
+    CONNECTION_STREAM,  /* its answer goes on: the exchange lives, and all that was sent is in the socket */
+    CONNECTION_HELD,    /* the same, but the socket did not take all of it */
     CONNECTION_LINGER,  /* the last answer is out; what still comes is dropped */
     CONNECTION_DEAD,    /* freed as soon as no function of ours stands on it */
     CONNECTION_STATES
@@ -26,7 +31,7 @@ enum connection_state {
 
 /* What the event is registered for. It is changed off the beaten track only: each change is two system calls.
  * Edge-triggered watching is for a waiting connection whose input must not be read, or has ended: the level
- * would stay raised and spin the loop, but a reset must be seen. */
+ * would stay raised and spin the loop, but a reset must be seen. So it is with a connection that streams. */
 enum connection_mode { CONNECTION_READ, CONNECTION_WATCH, CONNECTION_WRITE };
 
 TAILQ_HEAD(connection_list, httpd_exchange);
@@ -43,7 +48,7 @@ struct httpd_exchange {
     struct http_parser parser;
     char *in; /* what has been read and not parsed; NULL as a rule */
     size_t in_at, in_bytes, in_size;
-    char *out; /* what the socket did not take of the answer; NULL as a rule */
+    char *out; /* what the socket did not take of the answer: [out_at, out_bytes); NULL as a rule */
     size_t out_at, out_bytes;
     size_t linger_bytes; /* that may still be dropped */
     enum connection_state state;
@@ -56,6 +61,7 @@ struct httpd_exchange {
     bool keep_alive;    /* no side wants an end after this request */
     bool client_closes; /* the client wants it, so it sends nothing more */
     bool is_1_0;
+    bool is_chunked; /* its stream */
 };
 
 struct httpd {
@@ -98,5 +104,31 @@ void connection_end_idle(struct httpd_exchange *connection);
 
 /* Lets the turn event fire in the loop's next round. */
 void httpd_turn_soon(struct httpd *httpd);
+
+static inline bool connection_streams(const struct httpd_exchange *connection)
+{
+    return connection->state == CONNECTION_STREAM || connection->state == CONNECTION_HELD;
+}
+
+/* Into the list of that state; where it has a time limit, the time starts. */
+void connection_enter(struct httpd_exchange *connection, enum connection_state state);
+/* False: out of memory. */
+bool connection_mode_set(struct httpd_exchange *connection, enum connection_mode mode);
+void connection_in_free(struct httpd_exchange *connection);
+/* No more requests: everything is sent. May enter CONNECTION_DEAD. */
+void connection_finish(struct httpd_exchange *connection);
+/* At once, with gone() where an exchange lives, and frees it. */
+void connection_drop(struct httpd_exchange *connection);
+/* Decides what comes next, once no function stands on the connection any more; frees it when it is dead. */
+void connection_settle(struct httpd_exchange *connection, enum http_progress progress);
+/* As sendmsg(); total is the length of all parts. */
+ssize_t connection_parts_send(int fd, struct iovec *parts, size_t count, size_t total);
+/* Whether errno says that there is no reason to worry. */
+bool connection_again(void);
+
+/* Ends a stream whose reader does not take what it gets. */
+void httpd_stream_cut(struct httpd_exchange *connection);
+/* Ends all streams; those that have bytes waiting at once. */
+void httpd_streams_end(struct httpd *httpd);
 
 #endif

@@ -25,15 +25,8 @@ static struct text give_metrics(void *arg)
 static struct text give_state(void *arg)
 {
     struct metricsd *metricsd = arg;
-    struct state_parts parts = {.epoch = bus_epoch(metricsd->bus),
-                                .store = metricsd->store,
-                                .snapshot = &metricsd->snapshot,
-                                .windows = metricsd->windows,
-                                .slots = metricsd->slots,
-                                .views = metricsd->views,
-                                .links = &metricsd->links};
 
-    if (!metricsd->state.at && state_json_render(&parts, clock_now_us(), metricsd->state_room,
+    if (!metricsd->state.at && state_json_render(&metricsd->parts, clock_now_us(), metricsd->state_room,
                                                  sizeof(metricsd->state_room), &metricsd->state) < 0)
         log_error("state_too_long", log_int("bytes", sizeof(metricsd->state_room)));
     return metricsd->state;
@@ -129,7 +122,8 @@ static bool open_web(struct metricsd *metricsd, const struct config *config)
     if (fd < 0)
         return metricsd_complain("listen_failed", config->metricsd_bind, -fd);
     metricsd->port = httpd_port(fd);
-    metricsd->web = web_new(loop_base(metricsd->loop), fd, &sources, metricsd);
+    metricsd->web = web_new(loop_base(metricsd->loop), fd, &sources, metricsd, metricsd->stream,
+                            (unsigned)config->streams_max);
     return metricsd->web || metricsd_complain("listen_failed", config->metricsd_bind, ENOMEM);
 }
 
@@ -202,6 +196,14 @@ static bool make_stores(struct metricsd *metricsd)
     metricsd->history = history_new();
     metricsd->slots = slots_new();
     metricsd->views = views_new();
+    metricsd->parts = (struct state_parts){.epoch = bus_epoch(metricsd->bus),
+                                           .store = metricsd->store,
+                                           .snapshot = &metricsd->snapshot,
+                                           .windows = metricsd->windows,
+                                           .slots = metricsd->slots,
+                                           .views = metricsd->views,
+                                           .links = &metricsd->links,
+                                           .history = metricsd->history};
     return metricsd->store && metricsd->windows && metricsd->history && metricsd->slots && metricsd->views;
 }
 
@@ -211,7 +213,8 @@ static bool start(struct metricsd *metricsd, const struct config *config)
     char details[FEED_ENDPOINT_BYTES + 64];
 
     metricsd->bus = bus_new(loop_base(metricsd->loop));
-    if (!metricsd->bus || !make_stores(metricsd))
+    metricsd->stream = stream_new(loop_base(metricsd->loop), (unsigned)config->streams_max, &metricsd->parts);
+    if (!metricsd->bus || !metricsd->stream || !make_stores(metricsd))
         return metricsd_complain("start_failed", "memory or descriptors", ENOMEM);
     if (!take_lock(metricsd, config) || !open_past(metricsd, config) ||
         !metricsd_open_feed(metricsd, config) || !open_web(metricsd, config) ||
@@ -250,6 +253,7 @@ void metricsd_free(struct metricsd *metricsd)
     if (metricsd->tick)
         event_free(metricsd->tick);
     web_free(metricsd->web);
+    stream_free(metricsd->stream);
     bus_free(metricsd->bus);
     feed_guard_free(metricsd->guard);
     views_free(metricsd->views);

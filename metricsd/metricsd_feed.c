@@ -32,8 +32,10 @@ static void take_event(struct metricsd *metricsd, const struct message *message,
     if (store_add_event(metricsd->store, now_us, message->from, event, metricsd->feed_seq + 1) < 0)
         return;
     metricsd->feed_seq++;
-    slots_add(metricsd->slots, event, message->from, now_us, clock_wall_us());
+    if (slots_add(metricsd->slots, event, message->from, now_us, clock_wall_us()))
+        stream_note_change(metricsd->stream);
     pass_on(metricsd, message);
+    stream_note_event(metricsd->stream, metricsd->feed_seq);
 }
 
 static void take_view(struct metricsd *metricsd, const struct message *message, struct text json,
@@ -44,9 +46,11 @@ static void take_view(struct metricsd *metricsd, const struct message *message, 
 
     if (rc < 0)
         metricsd->strange_total++;
-    else if (rc > 0 && text_equal(view->process, store_kind_name(STORE_GATEWAY)) &&
-             text_equal(view->name, CONFIG_VIEW_NAME))
+    if (rc <= 0)
+        return;
+    if (text_equal(view->process, store_kind_name(STORE_GATEWAY)) && text_equal(view->name, CONFIG_VIEW_NAME))
         links_learn(&metricsd->links, json);
+    stream_note_change(metricsd->stream);
 }
 
 void metricsd_hear(void *arg, struct text topic, const struct message *message, struct bus_body *body)
@@ -95,6 +99,14 @@ static int64_t own_value(const struct metricsd *metricsd, enum metric metric, in
     case METRIC_METRICSD_FEED_DROPPED:
         sum = bus_stats(metricsd->local)->dropped_total;
         return (int64_t)(sum + (metricsd->world ? bus_stats(metricsd->world)->dropped_total : 0));
+    case METRIC_METRICSD_STREAMS_OPEN:
+        return stream_counts(metricsd->stream).open;
+    case METRIC_METRICSD_STREAMS:
+        return (int64_t)stream_counts(metricsd->stream).streams;
+    case METRIC_METRICSD_STREAMS_CUT:
+        return (int64_t)web_stats(metricsd->web)->streams_cut_total;
+    case METRIC_METRICSD_STREAM_SKIPPED:
+        return (int64_t)stream_counts(metricsd->stream).skipped;
     default:
         return 0;
     }
@@ -211,4 +223,5 @@ void metricsd_tick(struct metricsd *metricsd)
         log_error("exposition_too_long", log_int("bytes", sizeof(metricsd->prometheus_room)));
     else
         post_exposition(metricsd);
+    stream_tick(metricsd->stream, metricsd->feed_seq);
 }

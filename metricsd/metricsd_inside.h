@@ -13,6 +13,7 @@
 #include "metricsd/past.h"
 #include "metricsd/prometheus.h"
 #include "metricsd/state_json.h"
+#include "metricsd/stream.h"
 #include "metricsd/web.h"
 
 struct metricsd {
@@ -22,6 +23,7 @@ struct metricsd {
     struct bus_socket *events, *world, *local; /* world: FEED_ENDPOINT; local: for the gateways */
     struct feed_guard *guard;                  /* of world; NULL: whoever reaches it may read */
     struct web *web;
+    struct stream *stream;
     struct event *tick;
     struct store *store;
     struct past past;
@@ -32,7 +34,8 @@ struct metricsd {
     struct slots *slots;
     struct views *views;
     struct links links;
-    unsigned port; /* of web */
+    struct state_parts parts; /* all of these */
+    unsigned port;            /* of web */
     int64_t started_at_us;
     uint64_t feed_seq;      /* events and snapshots put on the feed */
     uint64_t strange_total; /* messages that are not for us, and bad views */

@@ -168,14 +168,33 @@ void state_json_put_processes(struct json *json, const struct store *store, int6
     json_end_array(json);
 }
 
-void state_json_put_events(struct json *json, const struct store *store, uint64_t after)
+static void put_events(struct json *json, const struct store *store, size_t *ends)
 {
     const struct store_event *event;
 
     json_begin_array(json);
-    for (unsigned i = 0; (event = store_event_at(store, i)) && event->id > after; i++)
+    for (unsigned i = 0; (event = store_event_at(store, i)); i++) {
+        if (ends)
+            ends[i] = json->bytes;
         state_json_put_event(json, event);
+    }
     json_end_array(json);
+}
+
+void state_json_put_latest(struct json *json, const struct store *store, unsigned count)
+{
+    json_begin_array(json);
+    while (count > 0)
+        state_json_put_event(json, store_event_at(store, --count));
+    json_end_array(json);
+}
+
+void state_json_put_seq(struct json *json, const struct snapshot *snapshot)
+{
+    json_key(json, "seq");
+    json_uint(json, snapshot->seq);
+    json_key(json, "at_us");
+    json_int(json, snapshot->at_us);
 }
 
 static void put_head(struct json *json, const struct state_parts *parts)
@@ -186,37 +205,40 @@ static void put_head(struct json *json, const struct state_parts *parts)
     json_string(json, SLUICE_VERSION);
     json_key(json, "epoch");
     json_hex(json, parts->epoch);
-    json_key(json, "seq");
-    json_uint(json, parts->snapshot->seq);
-    json_key(json, "at_us");
-    json_int(json, parts->snapshot->at_us);
+    state_json_put_seq(json, parts->snapshot);
+}
+
+void state_json_put(struct json *json, const struct state_parts *parts, int64_t now_us, size_t *ends)
+{
+    const struct snapshot *snapshot = parts->snapshot;
+
+    json_begin_object(json);
+    put_head(json, parts);
+    json_key(json, "processes");
+    state_json_put_processes(json, parts->store, now_us);
+    json_key(json, "values");
+    state_json_put_pairs(json, snapshot->values, SNAPSHOT_VALUES);
+    json_key(json, "quantiles");
+    state_json_put_pairs(json, snapshot->quantiles, SNAPSHOT_QUANTILES);
+    json_key(json, "windows");
+    state_json_put_windows(json, parts->windows);
+    json_key(json, "slots");
+    state_json_put_slots(json, parts->slots, now_us);
+    json_key(json, "views");
+    state_json_put_views(json, parts->views);
+    json_key(json, "links");
+    state_json_put_links(json, parts->links);
+    json_key(json, "events");
+    put_events(json, parts->store, ends);
+    json_end_object(json);
 }
 
 int state_json_render(const struct state_parts *parts, int64_t now_us, char *buffer, size_t size,
                       struct text *out)
 {
-    const struct snapshot *snapshot = parts->snapshot;
     struct json json;
 
     json_init(&json, buffer, size);
-    json_begin_object(&json);
-    put_head(&json, parts);
-    json_key(&json, "processes");
-    state_json_put_processes(&json, parts->store, now_us);
-    json_key(&json, "values");
-    state_json_put_pairs(&json, snapshot->values, SNAPSHOT_VALUES);
-    json_key(&json, "quantiles");
-    state_json_put_pairs(&json, snapshot->quantiles, SNAPSHOT_QUANTILES);
-    json_key(&json, "windows");
-    state_json_put_windows(&json, parts->windows);
-    json_key(&json, "slots");
-    state_json_put_slots(&json, parts->slots, now_us);
-    json_key(&json, "views");
-    state_json_put_views(&json, parts->views);
-    json_key(&json, "links");
-    state_json_put_links(&json, parts->links);
-    json_key(&json, "events");
-    state_json_put_events(&json, parts->store, 0);
-    json_end_object(&json);
+    state_json_put(&json, parts, now_us, NULL);
     return json_finish(&json, out);
 }

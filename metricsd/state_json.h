@@ -4,6 +4,7 @@
 #define SLUICE_METRICSD_STATE_JSON_H
 
 #include "common/json.h"
+#include "metricsd/history.h"
 #include "metricsd/links.h"
 #include "metricsd/slots.h"
 #include "metricsd/snapshot.h"
@@ -26,6 +27,7 @@
      STATE_JSON_SLOTS_BYTES + STATE_JSON_VIEWS_BYTES + STATE_JSON_LINKS_BYTES +                              \
      STORE_EVENTS * STATE_JSON_EVENT_BYTES + 1024)
 
+/* What the state is made of. */
 struct state_parts {
     uint64_t epoch; /* metricsd's own */
     const struct store *store;
@@ -34,12 +36,19 @@ struct state_parts {
     const struct slots *slots;
     const struct views *views;
     const struct links *links;
+    const struct history *history; /* of which streams tell the newest second */
 };
 
 /* 0 and the text, which lies in the buffer; -ENOBUFS when it does not fit. */
 int state_json_render(const struct state_parts *parts, int64_t now_us, char *buffer, size_t size,
                       struct text *out);
 
+/* The same into a text that has been begun. Events are its last key. ends (may be NULL; STORE_EVENTS places):
+ * where the text ends before event i, so that "]}" put there ends it behind its newest i events. */
+void state_json_put(struct json *json, const struct state_parts *parts, int64_t now_us, size_t *ends);
+
+/* Keys and values: seq, at_us. */
+void state_json_put_seq(struct json *json, const struct snapshot *snapshot);
 /* Each writes one value, for which the caller has written the key. */
 void state_json_put_processes(struct json *json, const struct store *store, int64_t now_us);
 void state_json_put_pairs(struct json *json, const struct message_pair *pairs, unsigned count);
@@ -48,7 +57,7 @@ void state_json_put_slots(struct json *json, const struct slots *slots, int64_t 
 void state_json_put_views(struct json *json, const struct views *views);
 void state_json_put_links(struct json *json, const struct links *links);
 void state_json_put_event(struct json *json, const struct store_event *event);
-/* Those with a greater number on the feed, newest first. */
-void state_json_put_events(struct json *json, const struct store *store, uint64_t after);
+/* The newest so many, the oldest of them first; as many must be kept. */
+void state_json_put_latest(struct json *json, const struct store *store, unsigned count);
 
 #endif

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/httpd.h"
 #include "common/json.h"
 #include "common/params.h"
 #include "metricsd/links.h"
@@ -24,16 +23,18 @@ struct web {
     struct httpd *httpd;
     const struct web_sources *sources;
     void *arg;
+    struct stream *stream;
     bool draining;
 };
 
 /* What is answered: a file of page.h, what is given at the moment, or what is given for the query, which may
- * be refused: then `problem` says why. */
+ * be refused: then `problem` says why; or the stream. */
 struct route {
     const char *path, *type;
     const char *file;
     struct text (*content)(const struct web *web);
     bool (*query)(const struct web *web, struct text query, struct text *content, const char **problem);
+    bool is_stream;
 };
 
 static struct text give_state(const struct web *web)
@@ -84,6 +85,7 @@ static const struct route routes[] = {
     {.path = "/app.js", .type = "text/javascript; charset=utf-8", .file = "app.js"},
     {.path = "/api/state", .type = JSON_TYPE, .content = give_state},
     {.path = "/api/history", .type = JSON_TYPE, .query = give_history},
+    {.path = "/api/stream", .is_stream = true},
     {.path = "/metrics", .type = PROMETHEUS_TYPE, .content = give_metrics},
     {.path = "/livez", .type = JSON_TYPE, .content = give_alive},
     {.path = "/readyz", .type = JSON_TYPE, .content = give_ready},
@@ -140,6 +142,11 @@ static void reply_problem(struct httpd_exchange *exchange, int status, const cha
     httpd_reply(exchange, &reply);
 }
 
+static void reply_unavailable(struct httpd_exchange *exchange, const char *detail)
+{
+    reply_problem(exchange, 503, "Service Unavailable", detail, "Retry-After: 1\r\n");
+}
+
 static void reply_content(const struct web *web, struct httpd_exchange *exchange, const struct route *route,
                           struct text content)
 {
@@ -151,6 +158,30 @@ static void reply_content(const struct web *web, struct httpd_exchange *exchange
              route->file ? "Cache-Control: no-cache\r\n" : "Cache-Control: no-store\r\n", TEXT_ARGS(policy));
     reply.fields = text_of(lines);
     httpd_reply(exchange, &reply);
+}
+
+/* A browser sends what it has seen as a field when it comes back by itself; a page that begins anew can only
+ * do so in the query. */
+static struct text last_id(const struct http_request *request, char room[LINE_BYTES])
+{
+    struct param param = {.name = "last_event_id"};
+    struct text field = http_request_field(request, "Last-Event-ID");
+    const char *bad;
+
+    if (field.at || params_read(request->query, &param, 1, room, &bad) < 0)
+        return field;
+    return param.value;
+}
+
+static void open_stream(const struct web *web, struct httpd_exchange *exchange,
+                        const struct http_request *request)
+{
+    char room[LINE_BYTES];
+
+    if (web->draining)
+        reply_unavailable(exchange, "metricsd is shutting down");
+    else if (stream_open(web->stream, exchange, last_id(request, room)) < 0)
+        reply_unavailable(exchange, "There are as many readers of the stream as may be (STREAMS_MAX)");
 }
 
 static void on_request(void *arg, struct httpd_exchange *exchange, const struct http_request *request)
@@ -168,6 +199,10 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
         reply_problem(exchange, 405, "Method Not Allowed", "This can only be read", "Allow: GET, HEAD\r\n");
         return;
     }
+    if (route->is_stream) {
+        open_stream(web, exchange, request);
+        return;
+    }
     if (route->query && !route->query(web, request->query, &content, &problem)) {
         reply_problem(exchange, 400, "Bad Request", problem, "");
         return;
@@ -177,16 +212,16 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
     if (content.at)
         reply_content(web, exchange, route, content);
     else
-        reply_problem(exchange, 503, "Service Unavailable",
-                      web->draining ? "metricsd is shutting down" : "This is not available now",
-                      "Retry-After: 1\r\n");
+        reply_unavailable(exchange,
+                          web->draining ? "metricsd is shutting down" : "This is not available now");
 }
 
-/* Nothing waits here, so nothing is to be forgotten. */
+/* All else is answered at once. */
 static void on_gone(void *arg, struct httpd_exchange *exchange)
 {
-    (void)arg;
-    (void)exchange;
+    const struct web *web = arg;
+
+    stream_gone(web->stream, exchange);
 }
 
 static size_t on_refusal(void *arg, int status, const char *detail, char *buffer, size_t size,
@@ -199,21 +234,24 @@ static size_t on_refusal(void *arg, int status, const char *detail, char *buffer
 
 static const struct httpd_handlers handlers = {.request = on_request, .gone = on_gone, .refusal = on_refusal};
 
-static const struct httpd_config config = {
+static const struct httpd_config common_config = {
     .limits = {.line_bytes = LINE_BYTES,
                .field_bytes = 8192,
                .head_bytes = 16384,
                .field_count = HTTP_MAX_FIELDS,
                .body_bytes = 0},
-    .max_connections = 1024,
+    .max_connections = 768, /* besides streams */
     .head_timeout_us = 5 * US_PER_SECOND,
     .idle_timeout_us = 60 * US_PER_SECOND,
     .write_timeout_us = 10 * US_PER_SECOND,
+    .stream_bytes = (size_t)512 * 1024,
 };
 
-struct web *web_new(struct event_base *base, int listen_fd, const struct web_sources *sources, void *arg)
+struct web *web_new(struct event_base *base, int listen_fd, const struct web_sources *sources, void *arg,
+                    struct stream *stream, unsigned streams_max)
 {
     struct web *web = calloc(1, sizeof(*web));
+    struct httpd_config config = common_config;
 
     if (!web) {
         close(listen_fd);
@@ -221,6 +259,8 @@ struct web *web_new(struct event_base *base, int listen_fd, const struct web_sou
     }
     web->sources = sources;
     web->arg = arg;
+    web->stream = stream;
+    config.max_connections += streams_max;
     web->httpd = httpd_new(base, listen_fd, &config, &handlers, web);
     if (!web->httpd) {
         free(web);
@@ -241,4 +281,9 @@ void web_drain(struct web *web, void (*done)(void *arg), void *arg)
 {
     web->draining = true;
     httpd_drain(web->httpd, done, arg);
+}
+
+const struct httpd_stats *web_stats(const struct web *web)
+{
+    return httpd_stats(web->httpd);
 }

@@ -1,11 +1,14 @@
-/* web.h - metricsd's HTTP face: the dashboard, /api/state, /api/history, /metrics, /livez, /readyz. It
- * answers every request at once from what it is given; it knows neither the store nor the bus. */
+/* web.h - metricsd's HTTP face: the dashboard, /api/state, /api/history, /api/stream, /metrics, /livez,
+ * /readyz. It answers every request at once from what it is given, and hands readers of the stream over; it
+ * knows neither the store nor the bus. */
 #ifndef SLUICE_METRICSD_WEB_H
 #define SLUICE_METRICSD_WEB_H
 
 #include <event2/event.h>
 
+#include "common/httpd.h"
 #include "metricsd/history.h"
+#include "metricsd/stream.h"
 
 /* Texts are borrowed until return; at == NULL: not available now (503). */
 struct web_sources {
@@ -17,11 +20,16 @@ struct web_sources {
 
 struct web;
 
-/* Takes the listening descriptor; sources are borrowed for ever. NULL: out of memory or descriptors. */
-struct web *web_new(struct event_base *base, int listen_fd, const struct web_sources *sources, void *arg);
+/* Takes the listening descriptor; borrows the sources for ever, and the stream until web_free(). streams_max:
+ * how many readers the stream takes; there is room for others besides. NULL: out of memory or descriptors. */
+struct web *web_new(struct event_base *base, int listen_fd, const struct web_sources *sources, void *arg,
+                    struct stream *stream, unsigned streams_max);
 void web_free(struct web *web); /* takes NULL */
 
-/* Fails readiness, stops accepting, and calls done when the last connection has closed. */
+/* Fails readiness, stops accepting, ends streams, and calls done when the last connection has closed. */
 void web_drain(struct web *web, void (*done)(void *arg), void *arg);
+
+/* Borrowed for as long as web lives. */
+const struct httpd_stats *web_stats(const struct web *web);
 
 #endif

@@ -3,7 +3,8 @@ import pathlib
 import subprocess
 
 import pytest
-from stack import release_programs
+from foreign import Metricsd
+from stack import check_log, release_programs
 
 
 @pytest.fixture
@@ -25,3 +26,13 @@ def wall_clock(tmp_path):
 
     WallClock.step(0)
     return WallClock
+
+
+@pytest.fixture
+def metricsd(tmp_path):
+    it = Metricsd(tmp_path).start()
+    yield it
+    assert it.process.running() or it.process.killed, f"metricsd died:\n{it.process.log_text()[-4000:]}"
+    assert it.process.stop() == 0 or it.process.killed
+    it.context.destroy(linger=0)
+    check_log("metricsd", it.process.log_text())

@@ -54,6 +54,10 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
     if (text_equal(request->path, "/wait")) {
         httpd_exchange_set(exchange, &play.waiting[play.waiting_count]);
         play.waiting[play.waiting_count++] = exchange;
+    } else if (text_equal(request->path, "/stream")) {
+        httpd_exchange_set(exchange, &play.streams);
+        if (httpd_stream_begin(exchange, 200, text_of("Content-Type: text/plain\r\n")))
+            play.streams[play.stream_count++] = exchange;
     } else if (text_equal(request->path, "/big")) {
         httpd_reply(exchange, &(struct httpd_reply){.status = 200, .body = {big, BIG_BYTES}});
     } else if (text_equal(request->path, "/none")) {
@@ -65,9 +69,24 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
     }
 }
 
+static void stream_gone(struct httpd_exchange *exchange)
+{
+    unsigned at = 0;
+
+    while (at < play.stream_count && play.streams[at] != exchange)
+        at++;
+    assert_int_not_equal(at, play.stream_count);
+    play.streams[at] = play.streams[--play.stream_count];
+    play.gone_count++;
+}
+
 static void on_gone(void *arg, struct httpd_exchange *exchange)
 {
     assert_ptr_equal(arg, &play);
+    if (httpd_exchange_get(exchange) == &play.streams) {
+        stream_gone(exchange);
+        return;
+    }
     assert_ptr_equal(httpd_exchange_get(exchange), &play.waiting[play.waiting_count - 1]);
     play.gone_count++;
     play.waiting_count--;

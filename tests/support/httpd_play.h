@@ -1,9 +1,9 @@
 /* httpd_play.h - a stage for tests of httpd: server and clients in one process, with real sockets and one
  * loop.
  *
- * What the server does with a path: /wait waits until the test answers it, /both answers the last one that
- * waits and then itself, /big is BIG_BYTES long, /none is a 204, /close asks for the end; everything else is
- * answered with its body, or else its path, in angle brackets. */
+ * What the server does with a path: /wait waits until the test answers it, /stream begins a stream, /both
+ * answers the last one that waits and then itself, /big is BIG_BYTES long, /none is a 204, /close asks for
+ * the end; everything else is answered with its body, or else its path, in angle brackets. */
 #ifndef SLUICE_HTTPD_PLAY_H
 #define SLUICE_HTTPD_PLAY_H
 
@@ -30,6 +30,8 @@ extern struct play {
     unsigned port;
     struct httpd_exchange *waiting[64];
     unsigned waiting_count, gone_count;
+    struct httpd_exchange *streams[64];
+    unsigned stream_count;
 } play;
 
 extern const struct httpd_config play_config; /* small limits, ten seconds for everything */

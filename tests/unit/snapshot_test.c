@@ -147,15 +147,20 @@ static void test_no_name_is_cut_or_twice(void **state)
     }
 }
 
-static int render(const struct fixture *fixture, int64_t now_us, size_t size, struct text *text)
+static struct state_parts parts_of(const struct fixture *fixture)
 {
-    struct state_parts parts = {.epoch = 0xabc,
+    return (struct state_parts){.epoch = 0xabc,
                                 .store = fixture->store,
                                 .snapshot = &fixture->snapshot,
                                 .windows = fixture->windows,
                                 .slots = fixture->slots,
                                 .views = fixture->views,
                                 .links = &fixture->links};
+}
+
+static int render(const struct fixture *fixture, int64_t now_us, size_t size, struct text *text)
+{
+    const struct state_parts parts = parts_of(fixture);
 
     return state_json_render(&parts, now_us, (char *)fixture->room, size, text);
 }
@@ -229,26 +234,37 @@ static void test_the_json(void **state)
     }
 }
 
-static void test_only_newer_events(void **state)
+/* What a reader of the stream that resumes gets, and what all get after it. */
+static void test_only_some_events(void **state)
 {
-    struct fixture *fixture = *state;
     struct message_event event = {.process = text_of("gateway"), .name = text_of("gone")};
+    struct fixture *fixture = *state;
+    const struct state_parts parts = parts_of(fixture);
+    size_t ends[STORE_EVENTS];
     struct json json;
     struct text text;
+    const char *at;
 
     for (event.seq = 1; event.seq <= 3; event.seq++)
         assert_int_equal(store_add_event(fixture->store, NOW, 5, &event, 10 * event.seq), 0);
-    json_init(&json, fixture->room, sizeof(fixture->room) - 1);
-    state_json_put_events(&json, fixture->store, 10);
+    json_init(&json, fixture->room, STATE_JSON_BYTES);
+    state_json_put(&json, &parts, NOW, ends);
+    assert_int_equal(json_finish(&json, &text), 0);
+    memcpy(fixture->room + ends[2], "]}", 3);
+    at = strstr(fixture->room, "\"events\":[{\"id\":30,");
+    assert_non_null(at);
+    assert_non_null(strstr(at, "},{\"id\":20,"));
+    assert_null(strstr(at, "\"id\":10,"));
+    assert_string_equal(fixture->room + ends[2] - 1, "}]}");
+    memcpy(fixture->room + ends[0], "]}", 3);
+    assert_string_equal(fixture->room + ends[0] - strlen("\"events\":["), "\"events\":[]}");
+    json_init(&json, fixture->room, STATE_JSON_BYTES);
+    state_json_put_latest(&json, fixture->store, 2);
     assert_int_equal(json_finish(&json, &text), 0);
     fixture->room[text.bytes] = '\0';
-    assert_ptr_equal(strstr(fixture->room, "{\"id\":30,"), fixture->room + 1);
-    assert_non_null(strstr(fixture->room, "{\"id\":20,"));
-    assert_null(strstr(fixture->room, "{\"id\":10,"));
-    json_init(&json, fixture->room, sizeof(fixture->room));
-    state_json_put_events(&json, fixture->store, 30);
-    assert_int_equal(json_finish(&json, &text), 0);
-    assert_true(text_equal(text, "[]"));
+    assert_ptr_equal(strstr(fixture->room, "{\"id\":20,"), fixture->room + 1);
+    assert_non_null(strstr(fixture->room, "},{\"id\":30,"));
+    assert_null(strstr(fixture->room, "\"id\":10,"));
 }
 
 static void add_worst_views(struct fixture *fixture)
@@ -331,7 +347,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_message, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_no_name_is_cut_or_twice, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_the_json, open_fixture, close_fixture),
-        cmocka_unit_test_setup_teardown(test_only_newer_events, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_only_some_events, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_the_worst_fits, open_fixture, close_fixture),
     };
 
