@@ -1,12 +1,20 @@
 import { LanguageProvider } from "./i18n";
+import { LiveProvider, useLive } from "./live";
 import { Card } from "./parts/Card";
 
 export function App() {
   return (
     <LanguageProvider>
-      <main className="p-3">
-        <Card title="Sluice">…</Card>
-      </main>
+      <LiveProvider>
+        <main className="p-3">
+          <Sluice />
+        </main>
+      </LiveProvider>
     </LanguageProvider>
   );
+}
+
+function Sluice() {
+  const { status } = useLive();
+  return <Card title="Sluice">{status}</Card>;
 }
