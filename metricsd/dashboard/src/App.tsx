@@ -1,20 +1,51 @@
-import { LanguageProvider } from "./i18n";
+import { useEffect } from "react";
+
+import { Header } from "./Header";
+import { LanguageProvider, useText } from "./i18n";
 import { LiveProvider, useLive } from "./live";
-import { Card } from "./parts/Card";
+import { Why } from "./panels/Why";
+import { useSection } from "./route";
+import { sectionIds, sections, sectionTitles } from "./sections";
+import { ThemeProvider } from "./theme";
+
+const text = {
+  en: { wait: "Waiting for metricsd's first word …", away: "metricsd does not answer. The page tries again by itself; is sluice-metricsd running?" },
+  pt: { wait: "Esperando a primeira notícia do metricsd …", away: "O metricsd não responde. A página tenta de novo sozinha; o sluice-metricsd está no ar?" },
+};
 
 export function App() {
   return (
     <LanguageProvider>
-      <LiveProvider>
-        <main className="p-3">
-          <Sluice />
-        </main>
-      </LiveProvider>
+      <ThemeProvider>
+        <LiveProvider>
+          <Page />
+        </LiveProvider>
+      </ThemeProvider>
     </LanguageProvider>
   );
 }
 
-function Sluice() {
+function Page() {
+  const section = useSection(sectionIds);
+  const title = useText(sectionTitles)[section];
+  const { state } = useLive();
+
+  useEffect(() => {
+    document.title = section === sectionIds[0] ? "Sluice" : `${title} · Sluice`;
+  }, [section, title]);
+  return (
+    <>
+      <Header section={section} />
+      <main id="content" tabIndex={-1} className="mx-auto grid max-w-[110rem] gap-3 p-3 outline-none">
+        {state ? <><Why />{sections[section]()}</> : <Waiting />}
+      </main>
+    </>
+  );
+}
+
+function Waiting() {
+  const t = useText(text);
   const { status } = useLive();
-  return <Card title="Sluice">{status}</Card>;
+
+  return <p role="status" className="p-8 text-center text-faint">{status === "stale" ? t.away : t.wait}</p>;
 }

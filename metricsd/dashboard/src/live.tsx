@@ -72,7 +72,7 @@ export class LiveStore {
   }
 
   stale(): void {
-    if (this.live.status === "live")
+    if (this.live.status !== "stale")
       this.set({ status: "stale", since_ms: this.heard_ms });
   }
 

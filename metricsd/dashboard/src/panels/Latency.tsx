@@ -1,0 +1,52 @@
+import { useState } from "react";
+
+import { count, duration } from "../format";
+import { useLanguage, useText } from "../i18n";
+import { latencyRows, spans, type LatencyRow, type Span } from "../latency";
+import { useLive } from "../live";
+import { Card } from "../parts/Card";
+import { Choice } from "../parts/Choice";
+import { Table, type Column } from "../parts/Table";
+
+const text = {
+  en: {
+    title: "How long it takes", which: "from … to …", count: "measured", over: "over", half: "half within",
+    span: { "1m": "1 min", "15m": "15 min", all: "since start" },
+    names: {
+      "gateway.request_seconds": "total, without hits", "gateway.hit_seconds": "cache hit", "scheduler.queue_wait_seconds": "queue wait",
+      "fetcher.upstream_seconds": "at the provider", "scheduler.dispatch_lateness_seconds": "dispatch lateness",
+    },
+  },
+  pt: {
+    title: "Quanto demora", which: "de … até …", count: "medidas", over: "no período", half: "metade em até",
+    span: { "1m": "1 min", "15m": "15 min", all: "desde o início" },
+    names: {
+      "gateway.request_seconds": "total, sem acertos", "gateway.hit_seconds": "acerto de cache", "scheduler.queue_wait_seconds": "espera na fila",
+      "fetcher.upstream_seconds": "no provedor", "scheduler.dispatch_lateness_seconds": "atraso no envio",
+    },
+  },
+};
+
+/** Percentiles; `full` has more of them, and how many were measured. */
+export function Latency({ full = false, className = "" }: { full?: boolean; className?: string }) {
+  const { state } = useLive();
+  const { language } = useLanguage();
+  const t = useText(text);
+  const [span, setSpan] = useState<Span>("1m");
+  const quantile = (head: "p50" | "p90" | "p95" | "p99"): Column<LatencyRow> => ({ head, number: true, cell: (row) => duration(language, row[head]) });
+
+  if (!state)
+    return null;
+  return (
+    <Card title={t.title} className={className} extra={<Choice label={t.over} values={spans} value={span} choose={setSpan} words={t.span} />}>
+      <Table caption={`${t.title}, ${t.span[span]}`} rows={latencyRows(state, span)} rowKey={(row) => row.name} columns={[
+        { head: <span className="sr-only">{t.which}</span>, rowHead: true, cell: (row) => t.names[row.name] },
+        ...(full ? [{ head: t.count, number: true, cell: (row: LatencyRow) => count(language, row.count) }] : []),
+        quantile("p50"),
+        ...(full ? [quantile("p90")] : []),
+        quantile("p95"),
+        quantile("p99"),
+      ]} />
+    </Card>
+  );
+}

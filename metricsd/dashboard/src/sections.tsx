@@ -1,0 +1,29 @@
+// sections.tsx - the parts of the page that a link can name (#events), in the order of the navigation. A new one is a row
+// here, and its title in both languages.
+import type { ReactNode } from "react";
+
+import type { Texts } from "./i18n";
+import { Overview } from "./Overview";
+import { Clients } from "./panels/Clients";
+import { Events } from "./panels/Events";
+import { Latency } from "./panels/Latency";
+import { Plots } from "./panels/Plots";
+import { Processes } from "./panels/Processes";
+
+const en = { overview: "Overview", latency: "Latency", events: "Events", processes: "Processes" };
+
+export type SectionId = keyof typeof en;
+
+export const sectionTitles: Texts<Record<SectionId, string>> = {
+  en,
+  pt: { overview: "Visão geral", latency: "Latência", events: "Eventos", processes: "Processos" },
+};
+
+export const sections: Record<SectionId, () => ReactNode> = {
+  overview: () => <Overview />,
+  latency: () => <div className="grid gap-3"><Latency full /><Plots /></div>,
+  events: () => <Events />,
+  processes: () => <div className="grid gap-3"><Processes /><Clients /></div>,
+};
+
+export const sectionIds = Object.keys(sections) as SectionId[];
