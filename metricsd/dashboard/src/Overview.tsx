@@ -14,13 +14,16 @@ export function Overview() {
       <div className="min-w-0 lg:col-span-12"><Pipeline /></div>
       <div className="grid min-w-0 content-start gap-3 lg:col-span-7">
         <SlotStrip />
-        <div className="grid gap-3 sm:grid-cols-2"><Cache /><BreakerTile /></div>
-        <Totals />
+        <div className="grid gap-3 sm:grid-cols-2">
+          <Cache />
+          <BreakerTile />
+          <Totals />
+          <Refusals className="max-h-60 lg:max-h-44" />
+        </div>
       </div>
-      <div className="grid min-w-0 content-start gap-3 lg:col-span-5">
-        <QueueTable className="max-h-80 lg:h-66" />
+      <div className="flex min-w-0 flex-col gap-3 lg:col-span-5">
+        <QueueTable className="max-h-96 lg:max-h-none lg:flex-[1_1_14rem]" />
         <Latency />
-        <Refusals className="max-h-60" />
       </div>
     </div>
   );

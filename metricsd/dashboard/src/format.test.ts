@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { bytes, clock, count, countdown, decimal, duration, percent } from "./format";
+import { bytes, clock, count, countdown, decimal, duration, exact, percent } from "./format";
 
 test.each([
   [0, "0 µs", "0 µs"],
@@ -35,6 +35,9 @@ test("numbers", () => {
   expect(count("en", NaN)).toBe("–");
   expect(decimal("pt", 0.5)).toBe("0,5");
   expect(percent("en", 0.9344)).toBe("93.4 %");
+  expect(exact("en", 1_000_420)).toBe("1.0004 s");
+  expect(exact("pt", 250_090)).toBe("250,1 ms");
+  expect(exact("en", null)).toBe("–");
   expect(bytes("en", 4_200_000)).toBe("4.2 MB");
 });
 

@@ -66,6 +66,13 @@ function long(us: number): string {
   return `${sign}${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
 }
 
+/** As long as a duration, yet exact to 0.1 ms where that decides: 1.0004 s, 250.1 ms. */
+export function exact(language: Language, us: Maybe): string {
+  if (missing(us))
+    return NOTHING;
+  return us < 1e6 ? `${number(language, 0, 1).format(us / 1e3)} ms` : `${number(language, 0, 4).format(us / 1e6)} s`;
+}
+
 /** What remains, in steps that can be read while it runs: 12.3 s, then as a duration. Never below 0. */
 export function countdown(language: Language, us: Maybe): string {
   if (missing(us))

@@ -1,4 +1,4 @@
-import { clock, count, duration } from "../format";
+import { clock, count, exact } from "../format";
 import { useLanguage, useText } from "../i18n";
 import { useLive, useNow } from "../live";
 import { Badge } from "../parts/Badge";
@@ -13,7 +13,7 @@ const text = {
     title: "Sends of the last minute against the limit",
     kept: "limit kept", broken: "limit broken",
     limit: (span: string) => `limit ${span}`,
-    ago: "60 s ago", now: "now",
+    up: "↑ gap to the one before", ago: "60 s ago", now: "now",
     smallest: "smallest gap, 15 min", violations: "violations", penalties: "429 by the provider", avoided: "penalties avoided",
     unexpected: (n: string) => `${n} unexpected`,
     avoidedHint: "would have been too early",
@@ -25,7 +25,7 @@ const text = {
     title: "Envios do último minuto contra o limite",
     kept: "limite respeitado", broken: "limite violado",
     limit: (span: string) => `limite ${span}`,
-    ago: "há 60 s", now: "agora",
+    up: "↑ intervalo desde o anterior", ago: "há 60 s", now: "agora",
     smallest: "menor intervalo, 15 min", violations: "violações", penalties: "429 do provedor", avoided: "penalidades evitadas",
     unexpected: (n: string) => `${n} inesperadas`,
     avoidedHint: "teriam ido cedo demais",
@@ -35,7 +35,7 @@ const text = {
   },
 };
 
-const HEIGHT = 108, LEFT = 6, RIGHT = 8, TOP = 10, BOTTOM = 16;
+const HEIGHT = 104, LEFT = 6, RIGHT = 8, TOP = 10, BOTTOM = 16;
 const inks = { answered: "fill-good stroke-good", failed: "fill-card stroke-bad", limited: "fill-bad stroke-bad", flying: "fill-card stroke-accent" };
 
 export function SlotStrip() {
@@ -56,7 +56,7 @@ export function SlotStrip() {
       <Picture strip={strip} window_us={slots.window_us} />
       <Legend />
       <Stats className="mt-2 justify-between">
-        <Stat label={t.smallest} value={duration(language, slots.smallest_gap_us)} hint={t.limit(duration(language, slots.window_us))} />
+        <Stat label={t.smallest} value={exact(language, slots.smallest_gap_us)} hint={t.limit(exact(language, slots.window_us))} />
         <Stat label={t.violations} value={count(language, slots.violations)} />
         <Stat label={t.penalties} value={count(language, values["scheduler.limited_total"])} hint={unexpected > 0 ? t.unexpected(count(language, unexpected)) : undefined} />
         <Stat label={t.avoided} value={count(language, values["scheduler.penalties_avoided_total"])} hint={t.avoidedHint} />
@@ -78,7 +78,7 @@ function SendTable({ marks }: { marks: Mark[] }) {
   return (
     <Table caption={t.title} empty={t.none} rows={[...marks].reverse()} rowKey={(mark) => mark.at_us} columns={[
       { head: t.time, cell: (mark) => clock(mark.at_us, true), rowHead: true },
-      { head: t.gap, cell: (mark) => duration(language, mark.gap_us), number: true },
+      { head: t.gap, cell: (mark) => exact(language, mark.gap_us), number: true },
       { head: t.outcome, cell: (mark) => t[mark.outcome] + (mark.violates ? `, ${t.early}` : "") },
     ]} />
   );
@@ -92,7 +92,7 @@ function Picture({ strip, window_us }: { strip: Strip; window_us: number }) {
   const line = TOP + height * (1 - strip.limit);
 
   return (
-    <div ref={frame} className="relative h-27">
+    <div ref={frame} className="relative h-26">
       <svg width={width} height={HEIGHT} role="img" aria-label={t.picture(strip.marks.length)} className="absolute inset-0 text-[11px]">
         <rect x={0} y={line} width={width} height={TOP + height - line} className="fill-bad opacity-8" />
         <line x1={0} x2={width} y1={TOP + height} y2={TOP + height} className="stroke-line" />
@@ -106,7 +106,8 @@ function Picture({ strip, window_us }: { strip: Strip; window_us: number }) {
           );
         })}
         <line x1={0} x2={width} y1={line} y2={line} className="stroke-bad" strokeDasharray="5 4" />
-        <text x={2} y={line - 3} className="fill-bad">{t.limit(duration(language, window_us))}</text>
+        <text x={2} y={line - 8} className="fill-bad">{t.limit(exact(language, window_us))}</text>
+        <text x={2} y={TOP} className="fill-faint">{t.up}</text>
         <text x={2} y={HEIGHT - 4} className="fill-faint">{t.ago}</text>
         <text x={width - 2} y={HEIGHT - 4} textAnchor="end" className="fill-faint">{t.now}</text>
       </svg>
