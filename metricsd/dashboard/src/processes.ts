@@ -3,7 +3,7 @@ import type { ProcessInfo, State } from "./state";
 
 export interface ProcessRow extends ProcessInfo {
   name: string; // with its number where several of a kind are up
-  starts: number; // lives of this kind that metricsd has heard of and still knows
+  restarts: number; // earlier lives at its place, as far as metricsd still knows them
 }
 
 const kinds = ["gateway", "scheduler", "fetcher", "metricsd"];
@@ -20,7 +20,7 @@ export function processRows(processes: ProcessInfo[]): ProcessRow[] {
     .map((process) => ({
       ...process,
       name: several(process.process) && process.up ? `${process.process} ${process.instance}` : process.process,
-      starts: processes.filter((one) => one.process === process.process).length,
+      restarts: process.up ? processes.filter((one) => one.process === process.process && one.instance === process.instance && !one.up).length : 0,
     }))
     .sort((a, b) => place(a) - place(b) || Number(b.up) - Number(a.up) || a.instance - b.instance || a.silent_us - b.silent_us);
 }

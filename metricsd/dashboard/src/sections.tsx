@@ -9,21 +9,23 @@ import { Events } from "./panels/Events";
 import { Latency } from "./panels/Latency";
 import { Plots } from "./panels/Plots";
 import { Processes } from "./panels/Processes";
+import { QueueTable } from "./panels/QueueTable";
 
-const en = { overview: "Overview", latency: "Latency", events: "Events", processes: "Processes" };
+const en = { overview: "Overview", queue: "Queue", latency: "Latency", events: "Events", processes: "Processes" };
 
 export type SectionId = keyof typeof en;
 
 export const sectionTitles: Texts<Record<SectionId, string>> = {
   en,
-  pt: { overview: "Visão geral", latency: "Latência", events: "Eventos", processes: "Processos" },
+  pt: { overview: "Visão geral", queue: "Fila", latency: "Latência", events: "Eventos", processes: "Processos" },
 };
 
 export const sections: Record<SectionId, () => ReactNode> = {
   overview: () => <Overview />,
+  queue: () => <div className="grid items-start gap-3 xl:grid-cols-2"><QueueTable /><Clients /></div>,
   latency: () => <div className="grid gap-3"><Latency full /><Plots /></div>,
   events: () => <Events />,
-  processes: () => <div className="grid gap-3"><Processes /><Clients /></div>,
+  processes: () => <Processes />,
 };
 
 export const sectionIds = Object.keys(sections) as SectionId[];

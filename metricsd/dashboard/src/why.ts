@@ -58,7 +58,8 @@ export function holdOf(state: State, now_us: number): { until_us: number; event:
   const event = latest(state, "scheduler", ["hold", "hold_over"]);
   const told = event?.event === "hold" ? event.at_us + event.value : 0;
   const gauged = left > 0 ? state.at_us + left : 0;
-  const until_us = told && (!gauged || Math.abs(told - gauged) < HOLD_SLACK_US) ? told : gauged;
+  const agreed = gauged ? Math.abs(told - gauged) < HOLD_SLACK_US : now_us - (event?.at_us ?? 0) < HOLD_SLACK_US;
+  const until_us = told && agreed ? told : gauged;
 
   if (until_us <= now_us)
     return null;

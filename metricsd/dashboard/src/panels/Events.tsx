@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { memo, useMemo, useState } from "react";
 
 import { cameSince, choices, eventText, everything, filterEvents, type Filter } from "../events";
 import { clock, count } from "../format";
@@ -35,7 +35,7 @@ export function Events() {
   const [held, hold] = useState<EventInfo[] | null>(null);
   const all = state?.events ?? [];
   const events = held ?? all;
-  const shown = filterEvents(events, filter, language);
+  const shown = useMemo(() => filterEvents(events, filter, language), [events, filter, language]);
   const { came, more } = cameSince(all, held?.[0]?.id ?? -1);
 
   return (
@@ -54,19 +54,29 @@ export function Events() {
           {skipped > 0 && <><br />{t.skipped(count(language, skipped))}</>}
         </p>
       </div>
-      <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={t.title}>
-        <Table caption={t.title} rows={shown} rowKey={(event) => event.id} empty={events.length ? t.noneFits : t.none} columns={[
-          { head: t.time, rowHead: true, cell: (event) => <span className="whitespace-nowrap tabular-nums">{clock(event.at_us, true)}</span> },
-          { head: t.process, cell: (event) => event.process },
-          { head: t.kind, cell: (event) => <code className="font-mono text-xs">{event.event}</code> },
-          { head: t.what, cell: (event) => eventText(event, language) },
-          { head: t.request, cell: (event) => <code className="font-mono text-xs break-all">{event.request ?? ""}</code> },
-          { head: t.attempt, number: true, cell: (event) => event.attempt ?? "" },
-        ]} />
-      </div>
+      <EventTable events={shown} empty={events.length ? t.noneFits : t.none} />
     </Card>
   );
 }
+
+/** Hundreds of rows: drawn again only when they are others. */
+const EventTable = memo(function EventTable({ events, empty }: { events: EventInfo[]; empty: string }) {
+  const { language } = useLanguage();
+  const t = useText(text);
+
+  return (
+    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={t.title}>
+      <Table caption={t.title} rows={events} rowKey={(event) => event.id} empty={empty} columns={[
+        { head: t.time, rowHead: true, cell: (event) => <span className="whitespace-nowrap tabular-nums">{clock(event.at_us, true)}</span> },
+        { head: t.process, cell: (event) => event.process },
+        { head: t.kind, cell: (event) => <code className="font-mono text-xs">{event.event}</code> },
+        { head: t.what, cell: (event) => eventText(event, language) },
+        { head: t.request, cell: (event) => <code className="font-mono text-xs break-all">{event.request ?? ""}</code> },
+        { head: t.attempt, number: true, cell: (event) => event.attempt ?? "" },
+      ]} />
+    </div>
+  );
+});
 
 function Pick({ label, all, values, value, choose }: {
   label: string;

@@ -10,15 +10,15 @@ import { isDelayed, processRows } from "../processes";
 const text = {
   en: {
     title: "Processes", process: "process", stands: "state", epoch: "epoch", pid: "pid", uptime: "up for", lag: "last word", events: "events", lost: "lost",
-    up: "up", gone: "gone", late: "late", ago: (span: string) => `${span} ago`, metricsd: "this page", none: "metricsd has heard of nobody yet.",
-    path: "The way of events", gaps: "events lost on their way", bad: "unreadable messages", dropped: "not taken by the feed", told: "events received", starts: (n: string) => `started ${n} times`,
-    restarts: "starts seen", about: "An epoch is one life of a process: a new one is a restart. A gap in the numbers within one is a loss.",
+    up: "up", gone: "gone", late: "late", ago: (span: string) => `${span} ago`, none: "metricsd has heard of nobody yet.",
+    path: "The way of events", gaps: "events lost on their way", bad: "unreadable messages", dropped: "not taken by the feed", told: "events received",
+    restarts: "restarts", about: "An epoch is one life of a process: a new one is a restart. A gap in the numbers within one is a loss.",
   },
   pt: {
     title: "Processos", process: "processo", stands: "estado", epoch: "época", pid: "pid", uptime: "no ar há", lag: "última notícia", events: "eventos", lost: "perdidos",
-    up: "no ar", gone: "sumiu", late: "atrasado", ago: (span: string) => `há ${span}`, metricsd: "esta página", none: "O metricsd ainda não ouviu ninguém.",
-    path: "O caminho dos eventos", gaps: "eventos perdidos no caminho", bad: "mensagens ilegíveis", dropped: "não aceitos pelo feed", told: "eventos recebidos", starts: (n: string) => `iniciado ${n} vezes`,
-    restarts: "inícios vistos", about: "Uma época é uma vida de um processo: uma nova é um reinício. Uma lacuna na numeração dentro dela é uma perda.",
+    up: "no ar", gone: "sumiu", late: "atrasado", ago: (span: string) => `há ${span}`, none: "O metricsd ainda não ouviu ninguém.",
+    path: "O caminho dos eventos", gaps: "eventos perdidos no caminho", bad: "mensagens ilegíveis", dropped: "não aceitos pelo feed", told: "eventos recebidos",
+    restarts: "reinícios", about: "Uma época é uma vida de um processo: uma nova é um reinício. Uma lacuna na numeração dentro dela é uma perda.",
   },
 };
 
@@ -40,7 +40,7 @@ export function Processes() {
           { head: t.pid, number: true, cell: (row) => row.pid },
           { head: t.uptime, number: true, cell: (row) => duration(language, row.uptime_us) },
           { head: t.lag, number: true, cell: (row) => t.ago(duration(language, row.silent_us)) },
-          { head: t.restarts, number: true, cell: (row) => count(language, row.starts) },
+          { head: t.restarts, number: true, cell: (row) => count(language, row.restarts) },
           { head: t.events, number: true, cell: (row) => count(language, row.events) },
           { head: t.lost, number: true, cell: (row) => count(language, row.events_lost) },
         ]} />

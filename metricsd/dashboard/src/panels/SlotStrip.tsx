@@ -101,7 +101,7 @@ function Picture({ strip, window_us }: { strip: Strip; window_us: number }) {
           return (
             <g key={mark.at_us}>
               <line x1={x} x2={x} y1={TOP + height} y2={y} className={mark.violates ? "stroke-bad" : "stroke-line"} />
-              <Shape x={x} y={y} mark={mark} />
+              <Shape x={x} y={y} mark={mark} size={width < 480 ? 0.65 : 1} />
             </g>
           );
         })}
@@ -116,14 +116,15 @@ function Picture({ strip, window_us }: { strip: Strip; window_us: number }) {
 }
 
 /** Answered: a full dot; failed: a cross; rejected: a full triangle; on its way: a ring. */
-function Shape({ x, y, mark }: { x: number; y: number; mark: Pick<Mark, "outcome" | "violates"> }) {
+function Shape({ x, y, mark, size = 1 }: { x: number; y: number; mark: Pick<Mark, "outcome" | "violates">; size?: number }) {
   const ink = mark.violates ? "fill-bad stroke-bad" : inks[mark.outcome];
+  const arm = 3.5 * size;
 
   if (mark.outcome === "limited")
-    return <path d={`M${x} ${y - 5}l5 9h-10z`} className={ink} />;
+    return <path d={`M${x} ${y - 5 * size}l${5 * size} ${9 * size}h${-10 * size}z`} className={ink} />;
   if (mark.outcome === "failed")
-    return <path d={`M${x - 3.5} ${y - 3.5}l7 7m0-7l-7 7`} strokeWidth={2} className="stroke-bad" />;
-  return <circle cx={x} cy={y} r={3.5} strokeWidth={1.5} className={ink} />;
+    return <path d={`M${x - arm} ${y - arm}l${2 * arm} ${2 * arm}m0${-2 * arm}l${-2 * arm} ${2 * arm}`} strokeWidth={2} className="stroke-bad" />;
+  return <circle cx={x} cy={y} r={arm} strokeWidth={1.5} className={ink} />;
 }
 
 function Legend() {

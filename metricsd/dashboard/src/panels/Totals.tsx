@@ -5,8 +5,8 @@ import { Card } from "../parts/Card";
 import { Stat, Stats } from "../parts/Stat";
 
 const text = {
-  en: { title: "Requests", total: "in all", successful: "successful", failed: "failed", dropped: "dropped", waiting: "waiting", retries: "retries", lost: "events lost" },
-  pt: { title: "Requisições", total: "no total", successful: "bem-sucedidas", failed: "com falha", dropped: "descartadas", waiting: "esperando", retries: "novas tentativas", lost: "eventos perdidos" },
+  en: { title: "Requests", total: "in all", successful: "successful", failed: "failed", dropped: "dropped", waiting: "waiting", retries: "retries" },
+  pt: { title: "Requisições", total: "no total", successful: "bem-sucedidas", failed: "com falha", dropped: "descartadas", waiting: "esperando", retries: "novas tentativas" },
 };
 
 /** in all = successful + failed + dropped + waiting, at every moment. */
@@ -22,7 +22,7 @@ export function Totals({ className = "" }: { className?: string }) {
 
   return (
     <Card title={t.title} className={className}>
-      <Stats>
+      <Stats columns>
         <Stat label={t.total} value={count(language, total)} />
         {stat(t.successful, "gateway.requests_successful_total")}
         {stat(t.failed, "gateway.requests_failed_total")}

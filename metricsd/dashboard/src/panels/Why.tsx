@@ -76,7 +76,7 @@ function When({ cause, now_us }: { cause: Cause; now_us: number }) {
 
   if (cause.until_us !== null)
     return (
-      <div className="shrink-0 text-right">
+      <div className="shrink-0 sm:text-right">
         {sub(cause.kind === "pace" ? t.next : cause.kind === "full" ? t.again : `${t.until} ${clock(cause.until_us)}`)}
         {cause.until_us > now_us
           ? <Countdown until_us={cause.until_us} className={`text-3xl leading-9 font-semibold ${inks[cause.tone]}`} />
@@ -85,7 +85,7 @@ function When({ cause, now_us }: { cause: Cause; now_us: number }) {
     );
   const end = { paused: t.open, scheduler_gone: t.unknown, fetcher_gone: t.unknown, gateway_gone: t.unknown, probe: t.decides }[cause.kind as string];
   return end === undefined ? null : (
-    <div className="shrink-0 text-right">
+    <div className="shrink-0 sm:text-right">
       <p className={`text-lg font-semibold ${inks[cause.tone]}`}>{end}</p>
       {since !== null && sub(`${t.since} ${clock(since)}`)}
     </div>

@@ -100,8 +100,8 @@ function optionsOf(lines: Line[], legend: HTMLElement, format: (value: number | 
     cursor: { show: true, points: { show: false }, drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.08)] } },
     axes: [
-      { ...axis, values: (_plot, times) => times.map((time) => clock(time * 1e6).slice(0, 5)), space: 70 },
-      { ...axis, size: 64, values: (_plot, values) => values.map((value) => format(value)) },
+      { ...axis, size: 28, values: (_plot, times) => times.map((time) => clock(time * 1e6).slice(0, 5)), space: 70 },
+      { ...axis, size: 64, values: (_plot, values) => values.map((value) => (value === 0 ? "0" : format(value))) },
     ],
     series: [
       {},

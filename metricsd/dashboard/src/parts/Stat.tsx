@@ -11,6 +11,7 @@ export function Stat({ label, value, hint }: { label: string; value: ReactNode; 
   );
 }
 
-export function Stats({ children, className = "" }: { children: ReactNode; className?: string }) {
-  return <dl className={`flex flex-wrap gap-x-5 gap-y-1 ${className}`}>{children}</dl>;
+/** Side by side; `columns`: below each other in columns of equal width. */
+export function Stats({ children, columns = false, className = "" }: { children: ReactNode; columns?: boolean; className?: string }) {
+  return <dl className={`gap-y-1 ${columns ? "grid grid-cols-3 gap-x-3" : "flex flex-wrap gap-x-5"} ${className}`}>{children}</dl>;
 }

@@ -38,7 +38,7 @@ export function Table<Row>({ caption, columns, rows, rowKey, empty }: {
                 <Cell
                   key={i}
                   {...(rowHead ? { scope: "row" as const } : {})}
-                  className={`px-1.5 py-1 font-normal first:pl-0 last:pr-0 ${number ? "text-right tabular-nums" : "text-left"}`}
+                  className={`px-1.5 py-1 font-normal first:pl-0 last:pr-0 ${number ? "text-right whitespace-nowrap tabular-nums" : "text-left"}`}
                 >
                   {cell(row)}
                 </Cell>
