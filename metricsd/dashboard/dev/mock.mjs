@@ -23,7 +23,8 @@ S("metricsd", ["slots_saved_total", "event_gaps_total"]);
 for (const name of Object.keys(latency).filter((n) => !n.includes("lateness"))) for (const q of ["p50", "p95", "p99"]) series[`${name}.${q}`] = true;
 const sent = [], events = [], streams = new Set();
 let seq = 0, feed = 0;
-const epoch = "00000000000000aa", born = now();
+const epoch = "00000000000000aa";
+let born = now(); // of the scene
 const event = (process, name, more = {}) => (events.unshift({ id: ++feed, at_us: now(), process, epoch, seq: feed, event: name, lane: "score", value: 0, ...more }), (events.length = Math.min(events.length, 200)));
 const point = (at, wave) => ({ at_us: at, values: Object.fromEntries(Object.keys(series).map((n) => [n, n.includes("requests_total") && n[0] === "g" ? Math.round(5 + 4 * wave) : n.includes("upstream_requests") ? 1 : n.includes("hits") ? Math.round(2 + 2 * wave) : /p\d\d$/.test(n) ? (quantiles[n] ?? 1e5) * (1 + wave / 2) : n.includes("successful") ? Math.round(4 + 3 * wave) : n.includes("queue_length") ? 14 : 0])) });
 const binds = () => ["hold", "breaker", "probe", "pause", "scheduler_gone", "fetcher_gone"].includes(scene);
@@ -71,7 +72,7 @@ setInterval(() => {
 }, 1003);
 http.createServer((request, response) => {
   const url = new URL(request.url, "http://x");
-  if (url.pathname === "/scene") { scene = url.searchParams.get("is"); response.end(scene); return; }
+  if (url.pathname === "/scene") { scene = url.searchParams.get("is"); born = now(); response.end(scene); return; }
   if (url.pathname === "/api/stream") {
     response.writeHead(200, { "content-type": "text/event-stream" });
     streams.add(response);

@@ -6,12 +6,12 @@ import { Stat, Stats } from "../parts/Stat";
 
 const text = {
   en: {
-    title: "Cache", ratio: "hit ratio", saved: "slots saved", savedHint: "calls not needed", stale: "stale served", staleHint: "instead of an error",
+    title: "Cache", ratio: "hit ratio", saved: "slots saved", stale: "stale served",
     entries: "answers kept", shared: "calls shared", hits: (n: string) => `${n} hits`,
   },
   pt: {
-    title: "Cache", ratio: "taxa de acerto", saved: "vagas poupadas", savedHint: "chamadas a menos", stale: "antigas servidas", staleHint: "em vez de um erro",
-    entries: "respostas guardadas", shared: "chamadas divididas", hits: (n: string) => `${n} acertos`,
+    title: "Cache", ratio: "taxa de acerto", saved: "vagas poupadas", stale: "antigas servidas",
+    entries: "guardadas", shared: "compartilhadas", hits: (n: string) => `${n} acertos`,
   },
 };
 
@@ -25,9 +25,9 @@ export function Cache({ className = "" }: { className?: string }) {
   return (
     <Card title={t.title} className={className}>
       <Stats columns>
-        <Stat label={t.ratio} value={percent(language, (values["metricsd.cache_hit_ppm"] ?? 0) / 1e6)} hint={t.hits(number("gateway.cache_hits_total"))} />
-        <Stat label={t.saved} value={number("metricsd.slots_saved_total")} hint={t.savedHint} />
-        <Stat label={t.stale} value={number("gateway.cache_stale_total")} hint={t.staleHint} />
+        <Stat label={t.ratio} value={percent(language, (values["metricsd.cache_hit_ppm"] ?? 0) / 1e6)} aside={t.hits(number("gateway.cache_hits_total"))} />
+        <Stat label={t.saved} value={number("metricsd.slots_saved_total")} />
+        <Stat label={t.stale} value={number("gateway.cache_stale_total")} />
         <Stat label={t.shared} value={number("scheduler.coalesced_total")} />
         <Stat label={t.entries} value={number("fetcher.cache_entries")} />
       </Stats>

@@ -15,7 +15,7 @@ const text = {
     waiting: "wait for an answer", connections: (n: string) => `${n} connections`,
     hits: "hits", saved: (n: string) => `${n} slots saved`,
     of: (limit: string) => `of ${limit} places`, policy: (name: string) => `policy ${name}`,
-    free: "free now", until: "until the next", window: (span: string) => `one in ${span}`,
+    free: "free now", shut: "shut", until: "until the next", window: (span: string) => `one in ${span}`,
     flying: "at the provider now", median: (span: string) => `half within ${span}`,
     perSecond: "/s", paused: "paused", full: "full", hold: "hold", open: "breaker open", probe: "probe", away: "away", ok: "ok",
   },
@@ -25,11 +25,13 @@ const text = {
     waiting: "esperam resposta", connections: (n: string) => `${n} conexões`,
     hits: "acertos", saved: (n: string) => `${n} vagas poupadas`,
     of: (limit: string) => `de ${limit} lugares`, policy: (name: string) => `política ${name}`,
-    free: "livre agora", until: "até a próxima", window: (span: string) => `uma a cada ${span}`,
+    free: "livre agora", shut: "fechada", until: "até a próxima", window: (span: string) => `uma a cada ${span}`,
     flying: "no provedor agora", median: (span: string) => `metade em até ${span}`,
     perSecond: "/s", paused: "pausada", full: "cheia", hold: "espera", open: "disjuntor aberto", probe: "teste", away: "fora do ar", ok: "ok",
   },
 };
+
+const stops = ["gateway_gone", "scheduler_gone", "fetcher_gone", "paused", "breaker", "probe"] as const;
 
 /** Where a request goes, with the numbers of this moment. */
 export function Pipeline() {
@@ -44,6 +46,7 @@ export function Pipeline() {
   const rate = (name: string) => decimal(language, ratePerSecond(history, name), 1) + t.perSecond;
   const kinds = new Set(whyCauses(state, now_us).map((cause) => cause.kind));
   const next_us = nextSlot(state, now_us);
+  const shut = stops.some((kind) => kinds.has(kind)); // whatever the limiter says, nothing is sent
   const limit = values["scheduler.queue_limit"] ?? 0;
   const waiting = waitingCount(state);
   const policy = state.views["scheduler.queue"]?.policy;
@@ -63,9 +66,9 @@ export function Pipeline() {
           fill={limit ? Math.min(1, waiting / limit) : 0}
           state={kinds.has("scheduler_gone") ? ["bad", t.away] : kinds.has("full") ? ["bad", t.full] : kinds.has("paused") ? ["warn", t.paused] : undefined} />
         <Arrow rate={null} />
-        <Node name={t.slot} value={next_us > now_us ? <Countdown until_us={next_us} /> : t.free} unit={next_us > now_us ? t.until : ""}
+        <Node name={t.slot} value={shut ? t.shut : next_us > now_us ? <Countdown until_us={next_us} /> : t.free} unit={!shut && next_us > now_us ? t.until : ""}
           note={t.window(duration(language, state.slots.window_us))}
-          fill={Math.min(1, Math.max(0, 1 - (next_us - now_us) / state.slots.window_us))}
+          fill={shut ? 0 : Math.min(1, Math.max(0, 1 - (next_us - now_us) / state.slots.window_us))}
           state={holdOf(state, now_us) ? ["warn", t.hold] : undefined} />
         <Arrow rate={rate("fetcher.upstream_requests_total")} />
         <Node name={t.provider} value={count(language, flyingCount(state))} unit={t.flying} note={median === undefined ? "" : t.median(duration(language, median))}

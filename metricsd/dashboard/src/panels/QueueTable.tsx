@@ -12,14 +12,14 @@ const text = {
   en: {
     title: "Queue", policy: (name: string) => `policy ${name}`, paused: "paused",
     position: "place", priority: "class", client: "client", age: "waits", eta: "answer in", action: "order",
-    shared: "shares a call", unknown: "unknown while paused",
+    shared: "shared", unknown: "unknown while paused",
     none: "Nobody waits for a slot.", away: "The scheduler is away: it alone knows the order. The gateways keep all requests.",
     more: (n: string) => `and ${n} more behind these`,
   },
   pt: {
     title: "Fila", policy: (name: string) => `política ${name}`, paused: "pausada",
     position: "lugar", priority: "classe", client: "cliente", age: "espera há", eta: "resposta em", action: "ação",
-    shared: "divide a chamada", unknown: "desconhecido durante a pausa",
+    shared: "dividida", unknown: "desconhecido durante a pausa",
     none: "Ninguém espera a vez.", away: "O scheduler está fora do ar: só ele conhece a ordem. Os gateways guardam todas as requisições.",
     more: (n: string) => `e mais ${n} atrás destas`,
   },
@@ -49,7 +49,7 @@ export function QueueTable({ action, className = "" }: { action?: (row: QueueRow
         {queue.paused && <Badge tone="warn">{t.paused}</Badge>}
       </span>
     )}>
-      <div className="min-h-0 flex-1 overflow-y-auto" tabIndex={rows.length > 0 ? 0 : -1} role="region" aria-label={t.title}>
+      <div className="min-h-0 flex-1 overflow-auto" tabIndex={rows.length > 0 ? 0 : -1} role="region" aria-label={t.title}>
         <Table caption={t.title} columns={columns} rows={rows} rowKey={(row) => row.id} empty={queue ? t.none : t.away} />
         {queue && queue.total > rows.length && <p className="pt-1 text-xs text-faint">{t.more(count(language, queue.total - rows.length))}</p>}
       </div>

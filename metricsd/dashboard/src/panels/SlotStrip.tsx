@@ -16,7 +16,6 @@ const text = {
     up: "↑ gap to the one before", ago: "60 s ago", now: "now",
     smallest: "smallest gap, 15 min", violations: "violations", penalties: "429 by the provider", avoided: "penalties avoided",
     unexpected: (n: string) => `${n} unexpected`,
-    avoidedHint: "would have been too early",
     picture: (n: number) => `${n} sends in the last minute, drawn by time and by the gap to the one before; the table has the same.`,
     table: "as a table", time: "time", gap: "gap", outcome: "outcome", none: "Nothing was sent in the last minute.",
     answered: "answered", failed: "failed", limited: "rejected (429)", flying: "on its way", early: "too early",
@@ -28,7 +27,6 @@ const text = {
     up: "↑ intervalo desde o anterior", ago: "há 60 s", now: "agora",
     smallest: "menor intervalo, 15 min", violations: "violações", penalties: "429 do provedor", avoided: "penalidades evitadas",
     unexpected: (n: string) => `${n} inesperadas`,
-    avoidedHint: "teriam ido cedo demais",
     picture: (n: number) => `${n} envios no último minuto, por hora e por intervalo desde o anterior; a tabela mostra o mesmo.`,
     table: "em tabela", time: "hora", gap: "intervalo", outcome: "resultado", none: "Nada foi enviado no último minuto.",
     answered: "respondida", failed: "falhou", limited: "rejeitada (429)", flying: "a caminho", early: "cedo demais",
@@ -56,10 +54,10 @@ export function SlotStrip() {
       <Picture strip={strip} window_us={slots.window_us} />
       <Legend />
       <Stats className="mt-2 justify-between">
-        <Stat label={t.smallest} value={exact(language, slots.smallest_gap_us)} hint={t.limit(exact(language, slots.window_us))} />
+        <Stat label={t.smallest} value={exact(language, slots.smallest_gap_us)} />
         <Stat label={t.violations} value={count(language, slots.violations)} />
         <Stat label={t.penalties} value={count(language, values["scheduler.limited_total"])} hint={unexpected > 0 ? t.unexpected(count(language, unexpected)) : undefined} />
-        <Stat label={t.avoided} value={count(language, values["scheduler.penalties_avoided_total"])} hint={t.avoidedHint} />
+        <Stat label={t.avoided} value={count(language, values["scheduler.penalties_avoided_total"])} />
       </Stats>
       <details className="mt-1 text-xs text-faint">
         <summary className="cursor-pointer">{t.table}</summary>

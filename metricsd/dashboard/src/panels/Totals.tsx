@@ -17,7 +17,7 @@ export function Totals({ className = "" }: { className?: string }) {
   const { values } = state ?? { values: {} as Record<string, number> };
   const total = values["gateway.requests_total"] ?? 0;
   const stat = (label: string, name: string) => (
-    <Stat label={label} value={count(language, values[name])} hint={total > 0 ? percent(language, (values[name] ?? 0) / total) : undefined} />
+    <Stat label={label} value={count(language, values[name])} aside={total > 0 ? percent(language, (values[name] ?? 0) / total) : undefined} />
   );
 
   return (

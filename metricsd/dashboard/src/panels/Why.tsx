@@ -15,6 +15,7 @@ const text = {
     open: "until somebody acts",
     unknown: "as soon as it is back",
     decides: "its answer decides",
+    tries: "with the next request",
     now: "now",
     stale: "This was so when the last word came; metricsd has been silent since then.",
   },
@@ -28,6 +29,7 @@ const text = {
     open: "até alguém agir",
     unknown: "assim que voltar",
     decides: "a resposta dela decide",
+    tries: "com a próxima requisição",
     now: "agora",
     stale: "Era assim na última notícia; desde então o metricsd está em silêncio.",
   },
@@ -83,7 +85,7 @@ function When({ cause, now_us }: { cause: Cause; now_us: number }) {
           : <span className={`text-3xl leading-9 font-semibold ${inks[cause.tone]}`}>{t.now}</span>}
       </div>
     );
-  const end = { paused: t.open, scheduler_gone: t.unknown, fetcher_gone: t.unknown, gateway_gone: t.unknown, probe: t.decides }[cause.kind as string];
+  const end = { paused: t.open, scheduler_gone: t.unknown, fetcher_gone: t.unknown, gateway_gone: t.unknown, probe: t.decides, breaker: t.tries }[cause.kind as string];
   return end === undefined ? null : (
     <div className="shrink-0 sm:text-right">
       <p className={`text-lg font-semibold ${inks[cause.tone]}`}>{end}</p>
