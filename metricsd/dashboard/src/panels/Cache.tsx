@@ -7,11 +7,11 @@ import { Stat, Stats } from "../parts/Stat";
 const text = {
   en: {
     title: "Cache", ratio: "hit ratio", saved: "slots saved", stale: "stale served",
-    entries: "answers kept", shared: "calls shared", hits: (n: string) => `${n} hits`,
+    entries: "answers kept", shared: "calls shared", hits: "hits",
   },
   pt: {
     title: "Cache", ratio: "taxa de acerto", saved: "vagas poupadas", stale: "antigas servidas",
-    entries: "guardadas", shared: "compartilhadas", hits: (n: string) => `${n} acertos`,
+    entries: "guardadas", shared: "compartilhadas", hits: "acertos",
   },
 };
 
@@ -25,7 +25,8 @@ export function Cache({ className = "" }: { className?: string }) {
   return (
     <Card title={t.title} className={className}>
       <Stats columns>
-        <Stat label={t.ratio} value={percent(language, (values["metricsd.cache_hit_ppm"] ?? 0) / 1e6)} aside={t.hits(number("gateway.cache_hits_total"))} />
+        <Stat label={t.ratio} value={percent(language, (values["metricsd.cache_hit_ppm"] ?? 0) / 1e6)} />
+        <Stat label={t.hits} value={number("gateway.cache_hits_total")} />
         <Stat label={t.saved} value={number("metricsd.slots_saved_total")} />
         <Stat label={t.stale} value={number("gateway.cache_stale_total")} />
         <Stat label={t.shared} value={number("scheduler.coalesced_total")} />
