@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { madeProcess, madeState } from "./made";
-import { isDelayed, kindHealth, processRows } from "./processes";
+import { madeEvent, madeProcess, madeState, NOW } from "./made";
+import { isDelayed, kindHealth, processRows, standing } from "./processes";
 
 const all = [
   madeProcess("fetcher", { epoch: "f1", up: false, silent_us: 90e6 }),
@@ -34,6 +34,24 @@ test("each kind's health; who speaks is up", () => {
   ]);
 });
 
-test.each([[400_000, true, false], [1_900_000, true, true], [9e6, false, false]])("silent for %s us, up %s: late %s", (silent_us, up, late) => {
+test.each([[400_000, true, false], [1_700_000, true, true], [9e6, false, false]])("silent for %s us, up %s: late %s", (silent_us, up, late) => {
   expect(isDelayed(madeProcess("gateway", { silent_us, up }))).toBe(late);
+});
+
+const told = (process: string, event: string, ago: number, note?: string) => ({ ...madeEvent(1), process, event, at_us: NOW - ago, ...(note ? { note } : {}) });
+const gateways = [madeProcess("gateway", { epoch: "00aa" }), madeProcess("gateway", { epoch: "00bb", instance: 1 })];
+const heard = { silent_us: 0.9e6 };
+
+test.each([
+  ["a gateway is lost, the other is not", gateways, [told("scheduler", "gateway_down", -1, "00bb: closed")], ["00aa"]],
+  ["it has come back", gateways, [told("scheduler", "gateway_up", -2, "00bb"), told("scheduler", "gateway_down", -1, "00bb: closed")], ["00aa", "00bb"]],
+  ["the scheduler is lost since its last word", [madeProcess("scheduler", heard)], [told("gateway", "scheduler_down", 0.5e6)], []],
+  ["its link was lost before its last word", [madeProcess("scheduler", heard)], [told("gateway", "scheduler_down", 2e6)], ["scheduler"]],
+  ["the fetcher is lost", [madeProcess("fetcher", heard)], [told("scheduler", "fetcher_lost", 0.1e6)], []],
+  ["another fetcher is ready", [madeProcess("fetcher", heard)], [told("scheduler", "fetcher_ready", 0), told("scheduler", "fetcher_lost", 0.1e6)], ["fetcher"]],
+  ["of two schedulers the newer is up", [madeProcess("scheduler", { epoch: "old", silent_us: 2e6 }), madeProcess("scheduler", { epoch: "new", uptime_us: 1e6 })], [], ["new"]],
+  ["two gateways are two", gateways, [], ["00aa", "00bb"]],
+] as const)("who stands: %s", (_, processes, events, up) => {
+  const found = standing(madeState({ processes: [...processes], events: [...events] }));
+  expect(found.filter((one) => one.up).map((one) => one.epoch)).toEqual(up);
 });

@@ -1,5 +1,38 @@
-// processes.ts - the table of processes, and each kind's health in a word. Pure.
-import type { ProcessInfo, State } from "./state";
+// processes.ts - who is up, as soon as anybody knows; the table of processes. Pure.
+import type { EventInfo, ProcessInfo, State } from "./state";
+
+/** Who has lost whom: metricsd takes three seconds of silence for a death, its neighbours notice at once. */
+const witnesses: Record<string, { process: string; lost: string; found: string }> = {
+  gateway: { process: "scheduler", lost: "gateway_down", found: "gateway_up" },
+  scheduler: { process: "gateway", lost: "scheduler_down", found: "scheduler_up" },
+  fetcher: { process: "scheduler", lost: "fetcher_lost", found: "fetcher_ready" },
+};
+
+/** The processes, those not up that were lost after their last word. Of scheduler and fetcher only the newest is up. */
+export function standing(state: State): ProcessInfo[] {
+  return state.processes.map((process) => {
+    const up = process.up && !isReplaced(state, process) && !isLost(state, process);
+    return up === process.up ? process : { ...process, up };
+  });
+}
+
+function isReplaced(state: State, process: ProcessInfo): boolean {
+  const single = process.process === "scheduler" || process.process === "fetcher";
+  return single && state.processes.some((other) => other.process === process.process && other.up && started(other) > started(process));
+}
+
+/** Before now, so negative; `uptime_us` is as of its last word. */
+const started = (process: ProcessInfo) => -process.silent_us - process.uptime_us;
+
+function isLost(state: State, process: ProcessInfo): boolean {
+  const witness = witnesses[process.process];
+  // Only a gateway is named by its epoch: of the others there is one.
+  const about = (event: EventInfo) => process.process !== "gateway" || (event.note ?? "").startsWith(process.epoch);
+  const last = witness && state.events.find((event) =>
+    event.process === witness.process && (event.event === witness.lost || event.event === witness.found) && about(event));
+
+  return last !== undefined && last.event === witness?.lost && last.at_us > state.at_us - process.silent_us;
+}
 
 export interface ProcessRow extends ProcessInfo {
   name: string; // with its number where several of a kind are up
@@ -7,7 +40,7 @@ export interface ProcessRow extends ProcessInfo {
 }
 
 const kinds = ["gateway", "scheduler", "fetcher", "metricsd"];
-const DELAYED_US = 1_800_000; // each tells once a second
+const DELAYED_US = 1_600_000; // each tells once a second
 
 export const isDelayed = (process: ProcessInfo) => process.up && process.silent_us > DELAYED_US;
 
@@ -32,8 +65,10 @@ export interface KindHealth {
 
 /** How many of each kind are up; metricsd is, as it speaks. */
 export function kindHealth(state: State): KindHealth[] {
+  const processes = standing(state);
+
   return kinds.map((kind) => ({
     kind,
-    up: Math.max(kind === "metricsd" ? 1 : 0, state.processes.filter((one) => one.process === kind && one.up).length),
+    up: Math.max(kind === "metricsd" ? 1 : 0, processes.filter((one) => one.process === kind && one.up).length),
   }));
 }

@@ -2,6 +2,7 @@
 // grows and is not the same for all (a browser's own retry ends at the first HTTP error), tells where it stood, and
 // says when nothing has come for 3 seconds. What it needs of the browser is handed in, so that its tests have none.
 export const STALE_MS = 3_000;
+export const CUT_MS = 1_000; // a connection that has ended is stale, if it is not back by then
 export const DEAD_MS = 12_000; // an open connection that says nothing for so long is given up
 const BACK_OFF_MS = 500;
 const BACK_OFF_MAX_MS = 15_000;
@@ -39,16 +40,18 @@ export function backOff(attempt: number, random: number): number {
 
 export class Stream {
   private source: Source | null = null;
-  private failures = 0;
+  private failures = 0; // since the last message
   private lastId = "";
-  private undo: (() => void)[] = [];
   private closed = false;
+  private forgetStale = () => {};
+  private forgetNext = () => {}; // the next attempt, or the end of this one
 
   constructor(
     private readonly url: string,
     private readonly listener: Listener,
     private readonly around: Surroundings,
   ) {
+    this.staleIn(STALE_MS);
     this.connect();
   }
 
@@ -60,18 +63,23 @@ export class Stream {
 
   close(): void {
     this.closed = true;
-    this.drop();
-  }
-
-  private drop(): void {
-    this.undo.forEach((undo) => undo());
-    this.undo = [];
+    this.forgetStale();
+    this.forgetNext();
     this.source?.close();
     this.source = null;
   }
 
+  private staleIn(ms: number): void {
+    this.forgetStale();
+    this.forgetStale = this.around.after(ms, () => this.listener.stale());
+  }
+
+  private next(ms: number, what: () => void): void {
+    this.forgetNext();
+    this.forgetNext = this.around.after(ms, what);
+  }
+
   private connect(): void {
-    this.drop();
     const from = this.lastId ? `?last_event_id=${encodeURIComponent(this.lastId)}` : "";
     const source = this.around.open(this.url + from);
 
@@ -79,15 +87,7 @@ export class Stream {
     for (const name of NAMES)
       source.addEventListener(name, (message) => this.take(source, name, message));
     source.onerror = () => this.fail(source);
-    this.watch(source);
-  }
-
-  private watch(source: Source): void {
-    this.undo.forEach((undo) => undo());
-    this.undo = [
-      this.around.after(STALE_MS, () => this.listener.stale()),
-      this.around.after(DEAD_MS, () => this.fail(source)),
-    ];
+    this.next(DEAD_MS, () => this.fail(source));
   }
 
   private take(source: Source, name: StreamEvent, message: Message): void {
@@ -103,7 +103,8 @@ export class Stream {
     }
     this.failures = 0;
     this.lastId = message.lastEventId || this.lastId;
-    this.watch(source);
+    this.staleIn(STALE_MS);
+    this.next(DEAD_MS, () => this.fail(source));
     this.listener.message(name, data);
   }
 
@@ -112,6 +113,8 @@ export class Stream {
       return;
     source.close();
     this.source = null;
-    this.undo.push(this.around.after(backOff(this.failures++, this.around.random()), () => this.connect()));
+    if (this.failures === 0)
+      this.staleIn(CUT_MS);
+    this.next(backOff(this.failures++, this.around.random()), () => this.connect());
   }
 }

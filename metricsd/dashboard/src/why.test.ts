@@ -10,7 +10,7 @@ const S = 1e6;
 
 function queue(total: number, change: Partial<QueueView> = {}): QueueView {
   const requests = Array.from({ length: Math.min(total, 50) }, (_, i) => ({
-    id: String(i), client: "c", priority: 10, position: i + 1, age_ms: 0, eta_ms: 500 + 1000 * i, shared: 0,
+    id: String(i), client: "c", priority: 10, position: i + 1, age_ms: 0, eta_ms: 500 + 1000 * i, shared: false,
   }));
   return { policy: "fifo", policies: ["fifo"], paused: false, window_ms: 1000, total, requests, ...change };
 }
@@ -77,10 +77,10 @@ const stories: Story[] = [
     english: /takes another's place where the policy puts it first/, portuguese: /toma o lugar de outra se a política a puser na frente/,
   },
   {
-    name: "paused, by whom it was told", change: { views: { "scheduler.queue": queue(2, { paused: true }) }, events: [event("control_pause", 9 * S, { note: "127.0.0.1" })] },
+    name: "paused, by whom it was told", change: { views: { "scheduler.queue": queue(2, { paused: true }) }, events: [event("control_pause", 9 * S, { note: "pause by loopback" })] },
     causes: ["paused"], until: null,
-    english: "An operator has paused the sends. 2 requests wait until somebody resumes. Who comes now waits, too; the cache still answers. Paused by 127.0.0.1.",
-    portuguese: /^Um operador pausou os envios\. 2 requisições esperam até alguém retomar\. .* Pausado por 127\.0\.0\.1\.$/,
+    english: "An operator has paused the sends. 2 requests wait until somebody resumes. Who comes now waits, too; the cache still answers. Paused by somebody on the gateway's host.",
+    portuguese: /^Um operador pausou os envios\. 2 requisições esperam até alguém retomar\. .* Pausado por alguém na máquina do gateway\.$/,
   },
   {
     name: "paused before anybody looked, no view yet", change: { values: values({ "scheduler.paused": 1 }) }, causes: ["paused"],

@@ -3,6 +3,7 @@
 import { count, decimal, duration } from "./format";
 import type { Language, Texts } from "./i18n";
 import type { Tone } from "./parts/Badge";
+import { standing } from "./processes";
 import { reasons, reasonText } from "./reasons";
 import type { EventInfo, State } from "./state";
 
@@ -27,7 +28,7 @@ export type Kind = Cause["kind"];
 
 const HOLD_SLACK_US = 2_500_000; // a gauge is up to two seconds old
 
-const up = (state: State, process: string) => state.processes.some((one) => one.process === process && one.up);
+const up = (state: State, process: string) => standing(state).some((one) => one.process === process && one.up);
 
 /** When the last of its kind was heard of. */
 function heard(state: State, process: string): number | null {
@@ -103,7 +104,7 @@ function paused(state: State, waiting: number): Cause | null {
 
   if (!(state.views["scheduler.queue"]?.paused ?? (state.values["scheduler.paused"] ?? 0) > 0))
     return null;
-  return { kind: "paused", tone: "warn", until_us: null, waiting, by: told?.note ?? null, since_us: told?.at_us ?? null };
+  return { kind: "paused", tone: "warn", until_us: null, waiting, by: / by (\w+)$/.exec(told?.note ?? "")?.[1] ?? null, since_us: told?.at_us ?? null };
 }
 
 function breaker(state: State, waiting: number, now_us: number): Cause | null {
@@ -179,6 +180,7 @@ interface Say {
   waiting: (value: number) => string; // "14 requests wait"
   reason: (name: string | null) => string;
   seconds: (us: number) => string;
+  who: (by: string) => string;
 }
 
 const en: { [K in Kind]: Write<K> } = {
@@ -196,7 +198,7 @@ const en: { [K in Kind]: Write<K> } = {
   }),
   paused: ({ waiting, by }, say) => ({
     title: "An operator has paused the sends",
-    detail: `${say.waiting(waiting)} until somebody resumes. Who comes now waits, too; the cache still answers.${by ? ` Paused by ${by}.` : ""}`,
+    detail: `${say.waiting(waiting)} until somebody resumes. Who comes now waits, too; the cache still answers.${by ? ` Paused by ${say.who(by)}.` : ""}`,
   }),
   breaker: ({ waiting, tripped, reason, failures }, say) => ({
     title: tripped ? "The breaker was opened by an operator" : "The provider is failing: the breaker is open",
@@ -245,7 +247,7 @@ const pt: { [K in Kind]: Write<K> } = {
   }),
   paused: ({ waiting, by }, say) => ({
     title: "Um operador pausou os envios",
-    detail: `${say.waiting(waiting)} até alguém retomar. Quem chegar agora também espera; o cache continua respondendo.${by ? ` Pausado por ${by}.` : ""}`,
+    detail: `${say.waiting(waiting)} até alguém retomar. Quem chegar agora também espera; o cache continua respondendo.${by ? ` Pausado por ${say.who(by)}.` : ""}`,
   }),
   breaker: ({ waiting, tripped, reason, failures }, say) => ({
     title: tripped ? "O disjuntor foi aberto por um operador" : "O provedor está falhando: o disjuntor está aberto",
@@ -284,6 +286,11 @@ const waitingWords: Texts<(value: number, number: string) => string> = {
   pt: (value, number) => (value === 0 ? "Ninguém espera" : value === 1 ? "Uma requisição espera" : `${number} requisições esperam`),
 };
 
+const operators: Texts<Record<string, string>> = {
+  en: { loopback: "somebody on the gateway's host", token: "somebody with the admin token" },
+  pt: { loopback: "alguém na máquina do gateway", token: "alguém com o token de administração" },
+};
+
 /** What binds, in words. The end (`until_us`) is for the page to count down to. */
 export function whyText(cause: Cause, language: Language, now_us: number): Words {
   const number = (value: number) => count(language, value);
@@ -292,6 +299,7 @@ export function whyText(cause: Cause, language: Language, now_us: number): Words
     span: (us) => duration(language, us),
     waiting: (value) => waitingWords[language](value, number(value)),
     reason: (name) => reasonText(reasons[language], name ?? "none"),
+    who: (by) => operators[language][by] ?? by,
     seconds: (us) => `${decimal(language, us / 1e6, 3)} s`,
   };
   const write = (language === "pt" ? pt : en)[cause.kind] as Write<Kind>;

@@ -72,11 +72,17 @@ const EventTable = memo(function EventTable({ events, empty }: { events: EventIn
         { head: t.kind, cell: (event) => <code className="font-mono text-xs">{event.event}</code> },
         { head: t.what, cell: (event) => eventText(event, language) },
         { head: t.request, cell: (event) => <code className="font-mono text-xs break-all">{event.request ?? ""}</code> },
-        { head: t.attempt, number: true, cell: (event) => event.attempt ?? "" },
+        { head: t.attempt, number: true, cell: (event) => <Attempt number={event.attempt} /> },
       ]} />
     </div>
   );
 });
+
+/** Attempts are numbered across lives of the scheduler: the last digits tell those of one from each other. */
+function Attempt({ number }: { number: number | undefined }) {
+  const digits = String(number ?? "");
+  return <span title={digits}>{digits.length > 6 ? `…${digits.slice(-5)}` : digits}</span>;
+}
 
 function Pick({ label, all, values, value, choose }: {
   label: string;

@@ -5,7 +5,7 @@ import { Badge } from "../parts/Badge";
 import { Card } from "../parts/Card";
 import { Stat, Stats } from "../parts/Stat";
 import { Table } from "../parts/Table";
-import { isDelayed, processRows } from "../processes";
+import { isDelayed, processRows, standing } from "../processes";
 
 const text = {
   en: {
@@ -33,7 +33,7 @@ export function Processes() {
   return (
     <Card title={t.title}>
       <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={t.title}>
-        <Table caption={t.title} empty={t.none} rows={processRows(state.processes)} rowKey={(row) => row.epoch} columns={[
+        <Table caption={t.title} empty={t.none} rows={processRows(standing(state))} rowKey={(row) => row.epoch} columns={[
           { head: t.process, rowHead: true, cell: (row) => row.name },
           { head: t.stands, cell: (row) => <Badge tone={!row.up ? "bad" : isDelayed(row) ? "warn" : "good"}>{!row.up ? t.gone : isDelayed(row) ? t.late : t.up}</Badge> },
           { head: t.epoch, cell: (row) => <code className="font-mono text-xs">{row.epoch}</code> },

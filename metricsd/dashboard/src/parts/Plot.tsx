@@ -87,6 +87,13 @@ function columnsOf(history: History, lines: Line[]): uPlot.AlignedData {
   return [history.times, ...lines.map((line) => history.series[line.name] ?? Array<null>(history.times.length).fill(null))];
 }
 
+/** Where little is asked, many a second has nothing to tell: a line is cut only where that lasts. */
+const longGaps: uPlot.Series.GapsRefiner = (plot, _series, _from, _to, gaps) => {
+  const steps = plot.data[0];
+  const step = steps.length > 1 ? ((steps.at(-1) ?? 0) - (steps[0] ?? 0)) / (steps.length - 1) : 1;
+  return gaps.filter(([from, to]) => plot.posToVal(to, "x", true) - plot.posToVal(from, "x", true) > 15 * step);
+};
+
 /** Canvas knows no classes: the colours are read off the legend. */
 function optionsOf(lines: Line[], legend: HTMLElement, format: (value: number | null) => string, width: number, height: number): uPlot.Options {
   const colour = (element: Element | null) => (element ? getComputedStyle(element).color : "gray");
@@ -100,12 +107,12 @@ function optionsOf(lines: Line[], legend: HTMLElement, format: (value: number | 
     cursor: { show: true, points: { show: false }, drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.08)] } },
     axes: [
-      { ...axis, size: 28, values: (_plot, times) => times.map((time) => clock(time * 1e6).slice(0, 5)), space: 70 },
+      { ...axis, size: 28, values: (_plot, times, _axis, _space, step) => times.map((time) => clock(time * 1e6).slice(0, step < 60 ? 8 : 5)), space: 80 },
       { ...axis, size: 64, values: (_plot, values) => values.map((value) => (value === 0 ? "0" : format(value))) },
     ],
     series: [
       {},
-      ...lines.map((line, i) => ({ stroke: colour(legend.children[i] ?? null), width: 1.5, points: { show: false }, ...(line.dash ? { dash: line.dash } : {}) })),
+      ...lines.map((line, i) => ({ stroke: colour(legend.children[i] ?? null), width: 1.5, points: { size: 4 }, gaps: longGaps, ...(line.dash ? { dash: line.dash } : {}) })),
     ],
   };
 }
