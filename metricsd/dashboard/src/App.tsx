@@ -28,7 +28,7 @@ export function App() {
 function Page() {
   const section = useSection(sectionIds);
   const title = useText(sectionTitles)[section];
-  const { state } = useLive();
+  const { state, status } = useLive();
 
   useEffect(() => {
     document.title = section === sectionIds[0] ? "Sluice" : `${title} · Sluice`;
@@ -36,7 +36,7 @@ function Page() {
   return (
     <>
       <Header section={section} />
-      <main id="content" tabIndex={-1} className="mx-auto grid max-w-[110rem] gap-3 p-3 outline-none">
+      <main id="content" tabIndex={-1} className={`mx-auto grid max-w-[110rem] gap-3 p-3 outline-none ${status === "stale" ? "grayscale" : ""}`}>
         {state ? <><Why />{sections[section]()}</> : <Waiting />}
       </main>
     </>

@@ -10,11 +10,11 @@ import { themes, useTheme } from "./theme";
 const text = {
   en: {
     sections: "Sections", language: "Language", theme: "Theme", themes: { system: "Auto", light: "Light", dark: "Dark" },
-    connecting: "connecting …", live: "live", stale: (at: string) => `stale since ${at}`, skip: "To the content", processes: "Processes", up: "up", gone: "gone",
+    connecting: "connecting …", live: "live", stale: (at: string) => `stale since ${at}`, skip: "To the content", processes: "Processes", up: "up", late: "late", gone: "gone",
   },
   pt: {
     sections: "Seções", language: "Idioma", theme: "Tema", themes: { system: "Auto", light: "Claro", dark: "Escuro" },
-    connecting: "conectando …", live: "ao vivo", stale: (at: string) => `parado desde ${at}`, skip: "Ir ao conteúdo", processes: "Processos", up: "no ar", gone: "fora do ar",
+    connecting: "conectando …", live: "ao vivo", stale: (at: string) => `parado desde ${at}`, skip: "Ir ao conteúdo", processes: "Processos", up: "no ar", late: "atrasado", gone: "fora do ar",
   },
 };
 const languageNames: Record<Language, string> = { en: "EN", pt: "PT" };
@@ -62,18 +62,19 @@ function Connection() {
   );
 }
 
-/** Who is up: a filled dot; who is gone: a cross, and the word. */
+/** Who is up: a filled dot; late: half of one; gone: a cross; always with the word. */
 function Health() {
-  const { state } = useLive();
+  const { state, status } = useLive();
   const t = useText(text);
+  const health = (state ? kindHealth(state) : []).map((one) => (one.kind === "metricsd" && status === "stale" ? { ...one, late: true } : one));
 
   return state && (
     <ul aria-label={t.processes} className="hidden gap-2.5 text-xs text-faint xl:flex">
-      {kindHealth(state).map(({ kind, up }) => (
-        <li key={kind} className={up ? "" : "font-semibold text-bad"}>
-          <span aria-hidden="true" className={up ? "text-good" : ""}>{up ? "●" : "✕"}</span> {kind}
+      {health.map(({ kind, up, late }) => (
+        <li key={kind} className={!up ? "font-semibold text-bad" : late ? "text-warn" : ""}>
+          <span aria-hidden="true" className={up && !late ? "text-good" : ""}>{!up ? "✕" : late ? "◐" : "●"}</span> {kind}
           {up > 1 && ` ×${up}`}
-          {up ? <span className="sr-only"> {t.up}</span> : ` ${t.gone}`}
+          {!up ? ` ${t.gone}` : late ? ` ${t.late}` : <span className="sr-only"> {t.up}</span>}
         </li>
       ))}
     </ul>

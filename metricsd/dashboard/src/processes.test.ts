@@ -27,14 +27,16 @@ test("in the order of a request's way; who is up before who is gone, the latest 
 
 test("each kind's health; who speaks is up", () => {
   expect(kindHealth(madeState({ processes: all.filter((one) => one.process !== "metricsd") }))).toEqual([
-    { kind: "gateway", up: 2 },
-    { kind: "scheduler", up: 0 },
-    { kind: "fetcher", up: 1 },
-    { kind: "metricsd", up: 1 },
+    { kind: "gateway", up: 2, late: false },
+    { kind: "scheduler", up: 0, late: false },
+    { kind: "fetcher", up: 1, late: false },
+    { kind: "metricsd", up: 1, late: false },
   ]);
+  expect(kindHealth(madeState({ processes: [madeProcess("gateway", { silent_us: 1.3e6 }), madeProcess("gateway")] }))[0])
+    .toEqual({ kind: "gateway", up: 2, late: true });
 });
 
-test.each([[400_000, true, false], [1_700_000, true, true], [9e6, false, false]])("silent for %s us, up %s: late %s", (silent_us, up, late) => {
+test.each([[400_000, true, false], [1_300_000, true, true], [9e6, false, false]])("silent for %s us, up %s: late %s", (silent_us, up, late) => {
   expect(isDelayed(madeProcess("gateway", { silent_us, up }))).toBe(late);
 });
 

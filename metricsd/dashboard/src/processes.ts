@@ -40,7 +40,7 @@ export interface ProcessRow extends ProcessInfo {
 }
 
 const kinds = ["gateway", "scheduler", "fetcher", "metricsd"];
-const DELAYED_US = 1_600_000; // each tells once a second
+const DELAYED_US = 1_250_000; // each tells once a second; as of metricsd's tick
 
 export const isDelayed = (process: ProcessInfo) => process.up && process.silent_us > DELAYED_US;
 
@@ -61,6 +61,7 @@ export function processRows(processes: ProcessInfo[]): ProcessRow[] {
 export interface KindHealth {
   kind: string;
   up: number;
+  late: boolean; // one that is up has missed its turn: it may be about to be gone
 }
 
 /** How many of each kind are up; metricsd is, as it speaks. */
@@ -69,6 +70,7 @@ export function kindHealth(state: State): KindHealth[] {
 
   return kinds.map((kind) => ({
     kind,
+    late: processes.some((one) => one.process === kind && isDelayed(one)),
     up: Math.max(kind === "metricsd" ? 1 : 0, processes.filter((one) => one.process === kind && one.up).length),
   }));
 }
