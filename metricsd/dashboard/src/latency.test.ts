@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { latencyNames, latencyRows } from "./latency";
+import { latencyNames, latencyRows, placeOf } from "./latency";
 import { madeState } from "./made";
 
 const state = madeState({
@@ -21,4 +21,8 @@ test.each([
   expect(rows.map((row) => row.name)).toEqual(latencyNames);
   expect(rows[1]).toMatchObject(expected);
   expect(rows[0]).toMatchObject({ count: null, p50: null });
+});
+
+test.each([[0, 0], [10, 0], [1e3, 2 / 7], [1e6, 5 / 7], [1e8, 1], [1e10, 1]])("%s us on the scale", (us, place) => {
+  expect(placeOf(us)).toBeCloseTo(place, 9);
 });

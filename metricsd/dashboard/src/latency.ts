@@ -22,6 +22,14 @@ export interface LatencyRow {
   p99: number | null;
 }
 
+const SCALE = [1e-5, 100].map((seconds) => Math.log10(seconds * 1e6)) as [number, number];
+
+/** Where a duration stands between 10 us (0) and 100 s (1), each tenfold as wide. */
+export function placeOf(us: number): number {
+  const [low, high] = SCALE;
+  return Math.min(1, Math.max(0, (Math.log10(Math.max(us, 1)) - low) / (high - low)));
+}
+
 /** A duration that was not measured in that time has no quantiles, whatever they were before. */
 export function latencyRows(state: State, span: Span): LatencyRow[] {
   const from = span === "all" ? state.quantiles : state.windows[span];

@@ -154,13 +154,16 @@ export function useLive(): Live {
   return useSyncExternalStore(store.subscribe, store.snapshot);
 }
 
+const CALM_MS = 1000; // for who wants less motion
+
 /** metricsd's wall clock in microseconds, anew every `every_ms`: for what counts down between two words of it. */
 export function useNow(every_ms = 1000): number {
   const { skew_us } = useLive();
   const [now_ms, tick] = useState(() => Date.now());
 
   useEffect(() => {
-    const timer = setInterval(() => tick(Date.now()), every_ms);
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const timer = setInterval(() => tick(Date.now()), calm ? Math.max(CALM_MS, every_ms) : every_ms);
     return () => clearInterval(timer);
   }, [every_ms]);
   return Math.max(now_ms * 1000 + skew_us, 0);

@@ -65,7 +65,7 @@ const EventTable = memo(function EventTable({ events, empty }: { events: EventIn
   const t = useText(text);
 
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={t.title}>
+    <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t.title}>
       <Table caption={t.title} rows={events} rowKey={(event) => event.id} empty={empty} columns={[
         { head: t.time, rowHead: true, cell: (event) => <span className="whitespace-nowrap tabular-nums">{clock(event.at_us, true)}</span> },
         { head: t.process, cell: (event) => event.process },

@@ -2,7 +2,7 @@ import { useState } from "react";
 
 import { count, duration } from "../format";
 import { useLanguage, useText } from "../i18n";
-import { latencyRows, spans, type LatencyRow, type Span } from "../latency";
+import { latencyRows, placeOf, spans, type LatencyRow, type Span } from "../latency";
 import { useLive } from "../live";
 import { Card } from "../parts/Card";
 import { Choice } from "../parts/Choice";
@@ -27,6 +27,31 @@ const text = {
   },
 };
 
+const WIDTH = 280, HEIGHT = 14;
+const MARKS = [["100 µs", 1e2], ["1 ms", 1e3], ["10 ms", 1e4], ["100 ms", 1e5], ["1 s", 1e6], ["10 s", 1e7]] as const;
+
+/** The scale above the spreads: each step is ten times the one before. */
+function Scale() {
+  return (
+    <svg aria-hidden="true" width={WIDTH} height={HEIGHT} className="ml-auto hidden fill-current text-[10px] lg:block">
+      {MARKS.map(([name, us]) => <text key={name} x={placeOf(us) * WIDTH} y={HEIGHT - 3} textAnchor="middle">{name}</text>)}
+    </svg>
+  );
+}
+
+/** From p50 (thick) over p90 to p99 (thin): the numbers beside it, to be seen. */
+function Spread({ row }: { row: LatencyRow }) {
+  const at = (us: number) => placeOf(us) * WIDTH;
+  const bar = (from: number, to: number, size: number) => <rect x={at(from)} y={(HEIGHT - size) / 2} width={Math.max(2, at(to) - at(from))} height={size} rx={1} />;
+
+  return (
+    <svg aria-hidden="true" width={WIDTH} height={HEIGHT} className="ml-auto hidden fill-accent lg:block">
+      {MARKS.map(([name, us]) => <line key={name} x1={at(us)} x2={at(us)} y1={0} y2={HEIGHT} className="stroke-line" />)}
+      {row.p50 !== null && row.p90 !== null && row.p99 !== null && <>{bar(row.p90, row.p99, 2)}{bar(row.p50, row.p90, 6)}{bar(row.p50, row.p50, 12)}</>}
+    </svg>
+  );
+}
+
 /** Percentiles; `full` has more of them, and how many were measured. */
 export function Latency({ full = false, className = "" }: { full?: boolean; className?: string }) {
   const { state } = useLive();
@@ -46,6 +71,7 @@ export function Latency({ full = false, className = "" }: { full?: boolean; clas
         ...(full ? [quantile("p90")] : []),
         quantile("p95"),
         quantile("p99"),
+        ...(full ? [{ head: <Scale />, cell: (row: LatencyRow) => <Spread row={row} /> }] : []),
       ]} />
     </Card>
   );

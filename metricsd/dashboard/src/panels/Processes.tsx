@@ -32,7 +32,7 @@ export function Processes() {
   const value = (name: string) => count(language, state.values[name]);
   return (
     <Card title={t.title}>
-      <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={t.title}>
+      <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t.title}>
         <Table caption={t.title} empty={t.none} rows={processRows(standing(state))} rowKey={(row) => row.epoch} columns={[
           { head: t.process, rowHead: true, cell: (row) => row.name },
           { head: t.stands, cell: (row) => <Badge tone={!row.up ? "bad" : isDelayed(row) ? "warn" : "good"}>{!row.up ? t.gone : isDelayed(row) ? t.late : t.up}</Badge> },

@@ -49,7 +49,7 @@ export function QueueTable({ action, className = "" }: { action?: (row: QueueRow
         {queue.paused && <Badge tone="warn">{t.paused}</Badge>}
       </span>
     )}>
-      <div className="min-h-0 flex-1 overflow-auto" tabIndex={rows.length > 0 ? 0 : -1} role="region" aria-label={t.title}>
+      <div className="min-h-0 flex-1 overflow-auto" tabIndex={rows.length > 0 ? 0 : -1} role="group" aria-label={t.title}>
         <Table caption={t.title} columns={columns} rows={rows} rowKey={(row) => row.id} empty={queue ? t.none : t.away} />
         {queue && queue.total > rows.length && <p className="pt-1 text-xs text-faint">{t.more(count(language, queue.total - rows.length))}</p>}
       </div>

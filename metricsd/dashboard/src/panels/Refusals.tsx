@@ -17,7 +17,7 @@ export function Refusals({ className = "" }: { className?: string }) {
 
   return (
     <Card title={t.title} className={`flex min-h-0 flex-col ${className}`}>
-      <div className="min-h-0 flex-1 overflow-y-auto" tabIndex={0} role="region" aria-label={t.title}>
+      <div className="min-h-0 flex-1 overflow-y-auto" tabIndex={0} role="group" aria-label={t.title}>
         <Table caption={t.title} empty={t.none} rows={refusals(state?.values ?? {})} rowKey={(row) => row.reason} columns={[
           { head: t.reason, rowHead: true, cell: (row) => <span title={row.reason}>{reasonText(reasons[language], row.reason)}</span> },
           { head: t.count, number: true, cell: (row) => count(language, row.count) },

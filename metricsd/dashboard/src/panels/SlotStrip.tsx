@@ -61,7 +61,7 @@ export function SlotStrip() {
       </Stats>
       <details className="mt-1 text-xs text-faint">
         <summary className="cursor-pointer">{t.table}</summary>
-        <div className="max-h-60 overflow-y-auto" tabIndex={0} role="region" aria-label={t.title}>
+        <div className="max-h-60 overflow-y-auto" tabIndex={0} role="group" aria-label={t.title}>
           <SendTable marks={strip.marks} />
         </div>
       </details>
