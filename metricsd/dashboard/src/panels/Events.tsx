@@ -69,10 +69,10 @@ const EventTable = memo(function EventTable({ events, empty }: { events: EventIn
       <Table caption={t.title} rows={events} rowKey={(event) => event.id} empty={empty} columns={[
         { head: t.time, rowHead: true, cell: (event) => <span className="whitespace-nowrap tabular-nums">{clock(event.at_us, true)}</span> },
         { head: t.process, cell: (event) => event.process },
-        { head: t.kind, cell: (event) => <code className="font-mono text-xs">{event.event}</code> },
+        { head: t.kind, wide: true, cell: (event) => <code className="font-mono text-xs">{event.event}</code> },
         { head: t.what, cell: (event) => eventText(event, language) },
-        { head: t.request, cell: (event) => <code className="font-mono text-xs break-all">{event.request ?? ""}</code> },
-        { head: t.attempt, number: true, cell: (event) => <Attempt number={event.attempt} /> },
+        { head: t.request, wide: true, cell: (event) => <code className="font-mono text-xs break-all">{event.request ?? ""}</code> },
+        { head: t.attempt, number: true, wide: true, cell: (event) => <Attempt number={event.attempt} /> },
       ]} />
     </div>
   );

@@ -10,7 +10,7 @@ import { Table, type Column } from "../parts/Table";
 
 const text = {
   en: {
-    title: "How long it takes", which: "from … to …", count: "measured", over: "over", half: "half within",
+    title: "How long it takes", spread: "spread", which: "from … to …", count: "measured", over: "over", half: "half within",
     span: { "1m": "1 min", "15m": "15 min", all: "since start" },
     names: {
       "gateway.request_seconds": "total, without hits", "gateway.hit_seconds": "cache hit", "scheduler.queue_wait_seconds": "queue wait",
@@ -18,7 +18,7 @@ const text = {
     },
   },
   pt: {
-    title: "Quanto demora", which: "de … até …", count: "medidas", over: "no período", half: "metade em até",
+    title: "Quanto demora", spread: "distribuição", which: "de … até …", count: "medidas", over: "no período", half: "metade em até",
     span: { "1m": "1 min", "15m": "15 min", all: "desde o início" },
     names: {
       "gateway.request_seconds": "total, sem acertos", "gateway.hit_seconds": "acerto de cache", "scheduler.queue_wait_seconds": "espera na fila",
@@ -27,7 +27,7 @@ const text = {
   },
 };
 
-const WIDTH = 280, HEIGHT = 14;
+const WIDTH = 420, HEIGHT = 16;
 const MARKS = [["100 µs", 1e2], ["1 ms", 1e3], ["10 ms", 1e4], ["100 ms", 1e5], ["1 s", 1e6], ["10 s", 1e7]] as const;
 
 /** The scale above the spreads: each step is ten times the one before. */
@@ -64,15 +64,17 @@ export function Latency({ full = false, className = "" }: { full?: boolean; clas
     return null;
   return (
     <Card title={t.title} className={className} extra={<Choice label={t.over} values={spans} value={span} choose={setSpan} words={t.span} />}>
-      <Table caption={`${t.title}, ${t.span[span]}`} rows={latencyRows(state, span)} rowKey={(row) => row.name} columns={[
-        { head: <span className="sr-only">{t.which}</span>, rowHead: true, cell: (row) => t.names[row.name] },
-        ...(full ? [{ head: t.count, number: true, cell: (row: LatencyRow) => count(language, row.count) }] : []),
-        quantile("p50"),
-        ...(full ? [quantile("p90")] : []),
-        quantile("p95"),
-        quantile("p99"),
-        ...(full ? [{ head: <Scale />, cell: (row: LatencyRow) => <Spread row={row} /> }] : []),
-      ]} />
+      <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t.title}>
+        <Table caption={`${t.title}, ${t.span[span]}`} rows={latencyRows(state, span)} rowKey={(row) => row.name} columns={[
+          { head: <span className="sr-only">{t.which}</span>, rowHead: true, cell: (row) => t.names[row.name] },
+          ...(full ? [{ head: t.count, number: true, cell: (row: LatencyRow) => count(language, row.count) }] : []),
+          quantile("p50"),
+          ...(full ? [quantile("p90")] : []),
+          quantile("p95"),
+          quantile("p99"),
+          ...(full ? [{ head: <><span className="sr-only">{t.spread}</span><Scale /></>, cell: (row: LatencyRow) => <Spread row={row} /> }] : []),
+        ]} />
+      </div>
     </Card>
   );
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import { count, duration } from "../format";
+import { decimal, duration } from "../format";
 import { noHistory, type History } from "../history";
 import { useLanguage, useText } from "../i18n";
 import { fetchHistory, useLive } from "../live";
@@ -59,7 +59,7 @@ export function Plots() {
   const [span, setSpan] = useState<Span>("15m");
   const [name, setName] = useState<(typeof names)[number]>("gateway.request_seconds");
   const history = useHistory(span);
-  const number = (value: number | null) => count(language, value);
+  const number = (value: number | null) => decimal(language, value);
   const choice = <Choice label={t.over} values={spans} value={span} choose={setSpan} words={t.span} />;
 
   return (
