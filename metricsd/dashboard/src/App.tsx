@@ -36,7 +36,7 @@ function Page() {
   return (
     <>
       <Header section={section} />
-      <main id="content" tabIndex={-1} className={`mx-auto grid max-w-[110rem] gap-3 p-3 outline-none ${status === "stale" ? "grayscale" : ""}`}>
+      <main id="content" tabIndex={-1} className={`mx-auto grid grid-cols-1 max-w-[110rem] gap-3 p-3 outline-none ${status === "stale" ? "grayscale" : ""}`}>
         {state ? <><Why />{sections[section]()}</> : <Waiting />}
       </main>
     </>

@@ -10,7 +10,7 @@ import { Totals } from "./panels/Totals";
 /** What one wants to see at a glance; one screen at 1440 x 900. */
 export function Overview() {
   return (
-    <div className="grid gap-3 lg:grid-cols-12">
+    <div className="grid grid-cols-1 gap-3 lg:grid-cols-12">
       <div className="min-w-0 lg:col-span-12"><Pipeline /></div>
       <div className="grid min-w-0 content-start gap-3 lg:col-span-7">
         <SlotStrip />

@@ -22,8 +22,8 @@ export const sectionTitles: Texts<Record<SectionId, string>> = {
 
 export const sections: Record<SectionId, () => ReactNode> = {
   overview: () => <Overview />,
-  queue: () => <div className="grid items-start gap-3 xl:grid-cols-2"><QueueTable /><Clients /></div>,
-  latency: () => <div className="grid gap-3"><Latency full /><Plots /></div>,
+  queue: () => <div className="grid grid-cols-1 items-start gap-3 xl:grid-cols-2"><QueueTable /><Clients /></div>,
+  latency: () => <div className="grid grid-cols-1 gap-3"><Latency full /><Plots /></div>,
   events: () => <Events />,
   processes: () => <Processes />,
 };
