@@ -6,6 +6,7 @@ import { useLanguage, useText } from "../i18n";
 import { useLive } from "../live";
 import { Button } from "../parts/Button";
 import { Card } from "../parts/Card";
+import { Scroll } from "../parts/Scroll";
 import { Table } from "../parts/Table";
 import type { EventInfo } from "../state";
 
@@ -65,7 +66,7 @@ const EventTable = memo(function EventTable({ events, empty }: { events: EventIn
   const t = useText(text);
 
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t.title}>
+    <Scroll label={t.title}>
       <Table caption={t.title} rows={events} rowKey={(event) => event.id} empty={empty} columns={[
         { head: t.time, rowHead: true, cell: (event) => <span className="whitespace-nowrap tabular-nums">{clock(event.at_us, true)}</span> },
         { head: t.process, cell: (event) => event.process },
@@ -74,7 +75,7 @@ const EventTable = memo(function EventTable({ events, empty }: { events: EventIn
         { head: t.request, wide: true, cell: (event) => <code className="font-mono text-xs break-all">{event.request ?? ""}</code> },
         { head: t.attempt, number: true, wide: true, cell: (event) => <Attempt number={event.attempt} /> },
       ]} />
-    </div>
+    </Scroll>
   );
 });
 

@@ -6,6 +6,7 @@ import { latencyRows, placeOf, spans, type LatencyRow, type Span } from "../late
 import { useLive } from "../live";
 import { Card } from "../parts/Card";
 import { Choice } from "../parts/Choice";
+import { Scroll } from "../parts/Scroll";
 import { Table, type Column } from "../parts/Table";
 
 const text = {
@@ -64,7 +65,7 @@ export function Latency({ full = false, className = "" }: { full?: boolean; clas
     return null;
   return (
     <Card title={t.title} className={className} extra={<Choice label={t.over} values={spans} value={span} choose={setSpan} words={t.span} />}>
-      <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t.title}>
+      <Scroll label={t.title}>
         <Table caption={`${t.title}, ${t.span[span]}`} rows={latencyRows(state, span)} rowKey={(row) => row.name} columns={[
           { head: <span className="sr-only">{t.which}</span>, rowHead: true, cell: (row) => t.names[row.name] },
           ...(full ? [{ head: t.count, number: true, cell: (row: LatencyRow) => count(language, row.count) }] : []),
@@ -74,7 +75,7 @@ export function Latency({ full = false, className = "" }: { full?: boolean; clas
           quantile("p99"),
           ...(full ? [{ head: <><span className="sr-only">{t.spread}</span><Scale /></>, cell: (row: LatencyRow) => <Spread row={row} /> }] : []),
         ]} />
-      </div>
+      </Scroll>
     </Card>
   );
 }

@@ -54,7 +54,7 @@ export function Pipeline() {
 
   return (
     <section aria-label={t.title} className="rounded-lg border border-line bg-card p-3">
-      <ol className="flex flex-col items-stretch gap-1 md:flex-row md:gap-0">
+      <ol className="flex flex-col items-stretch gap-1 lg:flex-row lg:gap-0">
         <Node name={t.clients} value={count(language, values["gateway.requests_waiting"])} unit={t.waiting}
           note={t.connections(count(language, values["gateway.connections"]))}
           state={kinds.has("gateway_gone") ? ["bad", t.away] : undefined} />
@@ -87,7 +87,7 @@ function Node({ name, value, unit, note, fill, state }: {
   state?: [Tone, string] | undefined;
 }) {
   return (
-    <li className="relative flex min-w-0 flex-1 flex-wrap items-baseline gap-x-2 overflow-hidden rounded-md border border-line bg-ground px-3 py-1.5 md:block">
+    <li className="relative flex min-w-0 flex-1 flex-wrap items-baseline gap-x-2 overflow-hidden rounded-md border border-line bg-ground px-3 py-1.5 lg:block">
       <span className="flex w-full items-center justify-between gap-1 text-xs font-semibold text-faint">
         {name}
         {state && <Badge tone={state[0]}>{state[1]}</Badge>}
@@ -107,12 +107,12 @@ function Node({ name, value, unit, note, fill, state }: {
 /** Between two nodes, with what goes that way each second. */
 function Arrow({ rate }: { rate: string | null }) {
   return (
-    <li className="flex shrink-0 items-center justify-center gap-1 text-xs text-faint tabular-nums md:w-16 md:flex-col md:gap-0">
+    <li className="flex shrink-0 items-center justify-center gap-1 text-xs text-faint tabular-nums lg:w-16 lg:flex-col lg:gap-0">
       {rate !== null && <span>{rate}</span>}
-      <svg aria-hidden="true" viewBox="0 0 48 8" className="hidden h-2 w-12 stroke-current md:block" fill="none">
+      <svg aria-hidden="true" viewBox="0 0 48 8" className="hidden h-2 w-12 stroke-current lg:block" fill="none">
         <path d="M2 4H45M41 1l4 3-4 3" />
       </svg>
-      <span aria-hidden="true" className="md:hidden">↓</span>
+      <span aria-hidden="true" className="lg:hidden">↓</span>
     </li>
   );
 }

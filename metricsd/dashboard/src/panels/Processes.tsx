@@ -3,6 +3,7 @@ import { useLanguage, useText } from "../i18n";
 import { useLive } from "../live";
 import { Badge } from "../parts/Badge";
 import { Card } from "../parts/Card";
+import { Scroll } from "../parts/Scroll";
 import { Stat, Stats } from "../parts/Stat";
 import { Table } from "../parts/Table";
 import { isDelayed, processRows, standing } from "../processes";
@@ -32,7 +33,7 @@ export function Processes() {
   const value = (name: string) => count(language, state.values[name]);
   return (
     <Card title={t.title}>
-      <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t.title}>
+      <Scroll label={t.title}>
         <Table caption={t.title} empty={t.none} rows={processRows(standing(state))} rowKey={(row) => row.epoch} columns={[
           { head: t.process, rowHead: true, cell: (row) => row.name },
           { head: t.stands, cell: (row) => <Badge tone={!row.up ? "bad" : isDelayed(row) ? "warn" : "good"}>{!row.up ? t.gone : isDelayed(row) ? t.late : t.up}</Badge> },
@@ -44,7 +45,7 @@ export function Processes() {
           { head: t.events, number: true, cell: (row) => count(language, row.events) },
           { head: t.lost, number: true, cell: (row) => count(language, row.events_lost) },
         ]} />
-      </div>
+      </Scroll>
       <p className="mt-2 text-xs text-faint">{t.about}</p>
       <h3 className="mt-3 mb-1 text-sm font-semibold">{t.path}</h3>
       <Stats>

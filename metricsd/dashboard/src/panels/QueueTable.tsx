@@ -5,6 +5,7 @@ import { useLanguage, useText } from "../i18n";
 import { useLive } from "../live";
 import { Badge } from "../parts/Badge";
 import { Card } from "../parts/Card";
+import { Scroll } from "../parts/Scroll";
 import { Table, type Column } from "../parts/Table";
 import type { QueueRow } from "../state";
 
@@ -49,10 +50,10 @@ export function QueueTable({ action, className = "" }: { action?: (row: QueueRow
         {queue.paused && <Badge tone="warn">{t.paused}</Badge>}
       </span>
     )}>
-      <div className="min-h-0 flex-1 overflow-auto" tabIndex={rows.length > 0 ? 0 : -1} role="group" aria-label={t.title}>
+      <Scroll label={t.title} className="min-h-0 flex-1">
         <Table caption={t.title} columns={columns} rows={rows} rowKey={(row) => row.id} empty={queue ? t.none : t.away} />
         {queue && queue.total > rows.length && <p className="pt-1 text-xs text-faint">{t.more(count(language, queue.total - rows.length))}</p>}
-      </div>
+      </Scroll>
     </Card>
   );
 }

@@ -2,6 +2,7 @@ import { count } from "../format";
 import { useLanguage, useText } from "../i18n";
 import { useLive } from "../live";
 import { Card } from "../parts/Card";
+import { Scroll } from "../parts/Scroll";
 import { Table } from "../parts/Table";
 import { reasons, reasonText, refusals } from "../reasons";
 
@@ -17,12 +18,12 @@ export function Refusals({ className = "" }: { className?: string }) {
 
   return (
     <Card title={t.title} className={`flex min-h-0 flex-col ${className}`}>
-      <div className="min-h-0 flex-1 overflow-y-auto" tabIndex={0} role="group" aria-label={t.title}>
+      <Scroll label={t.title} className="min-h-0 flex-1">
         <Table caption={t.title} empty={t.none} rows={refusals(state?.values ?? {})} rowKey={(row) => row.reason} columns={[
           { head: t.reason, rowHead: true, cell: (row) => <span title={row.reason}>{reasonText(reasons[language], row.reason)}</span> },
           { head: t.count, number: true, cell: (row) => count(language, row.count) },
         ]} />
-      </div>
+      </Scroll>
     </Card>
   );
 }

@@ -3,6 +3,7 @@ import { useLanguage, useText } from "../i18n";
 import { useLive, useNow } from "../live";
 import { Badge } from "../parts/Badge";
 import { Card } from "../parts/Card";
+import { Scroll } from "../parts/Scroll";
 import { Stat, Stats } from "../parts/Stat";
 import { Table } from "../parts/Table";
 import { useWidth } from "../parts/width";
@@ -61,9 +62,9 @@ export function SlotStrip() {
       </Stats>
       <details className="mt-1 text-xs text-faint">
         <summary className="cursor-pointer">{t.table}</summary>
-        <div className="max-h-60 overflow-y-auto" tabIndex={0} role="group" aria-label={t.title}>
+        <Scroll label={t.title} className="max-h-60">
           <SendTable marks={strip.marks} />
-        </div>
+        </Scroll>
       </details>
     </Card>
   );
