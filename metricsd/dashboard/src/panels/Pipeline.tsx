@@ -38,7 +38,7 @@ export function Pipeline() {
   const { state, history } = useLive();
   const { language } = useLanguage();
   const t = useText(text);
-  const now_us = useNow(250);
+  const now_us = useNow(500);
 
   if (!state)
     return null;
@@ -97,7 +97,7 @@ function Node({ name, value, unit, note, fill, state }: {
       <span className="block text-xs text-faint">{note || "\u00a0"}</span>
       {fill !== undefined && (
         <span aria-hidden="true" className="absolute inset-x-0 bottom-0 h-0.5 bg-line">
-          <span className="block h-full bg-accent" style={{ width: `${fill * 100}%` }} />
+          <span className="block h-full origin-left bg-accent" style={{ transform: `scaleX(${fill})` }} />
         </span>
       )}
     </li>

@@ -41,7 +41,7 @@ export function SlotStrip() {
   const { state } = useLive();
   const { language } = useLanguage();
   const t = useText(text);
-  const now_us = useNow(250);
+  const now_us = useNow(500);
 
   if (!state)
     return null;

@@ -43,7 +43,7 @@ export function Why() {
   const { state, status } = useLive();
   const { language } = useLanguage();
   const t = useText(text);
-  const now_us = useNow(250);
+  const now_us = useNow(500);
 
   if (!state)
     return null;
