@@ -77,6 +77,8 @@ export class LiveStore {
   }
 
   private begin(state: State): void {
+    if (this.live.state && this.live.state.version !== state.version)
+      location.reload(); // metricsd has been replaced by another version, and has another page
     this.skews = [];
     this.set({ state: mergeState(this.live.state, state), skew_us: this.skew(state.at_us) });
     void this.loadHistory();
