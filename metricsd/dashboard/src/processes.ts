@@ -58,6 +58,8 @@ export function processRows(processes: ProcessInfo[]): ProcessRow[] {
     .sort((a, b) => place(a) - place(b) || Number(b.up) - Number(a.up) || a.instance - b.instance || a.silent_us - b.silent_us);
 }
 
+export const isUp = (state: State, kind: string) => standing(state).some((one) => one.process === kind && one.up);
+
 export interface KindHealth {
   kind: string;
   up: number;

@@ -3,7 +3,7 @@
 import { count, decimal, duration } from "./format";
 import type { Language, Texts } from "./i18n";
 import type { Tone } from "./parts/Badge";
-import { standing } from "./processes";
+import { isUp } from "./processes";
 import { reasons, reasonText } from "./reasons";
 import type { EventInfo, State } from "./state";
 
@@ -28,8 +28,6 @@ export type Kind = Cause["kind"];
 
 const HOLD_SLACK_US = 2_500_000; // a gauge is up to two seconds old
 
-const up = (state: State, process: string) => standing(state).some((one) => one.process === process && one.up);
-
 /** When the last of its kind was heard of. */
 function heard(state: State, process: string): number | null {
   const silent = state.processes.filter((one) => one.process === process).map((one) => one.silent_us);
@@ -43,7 +41,7 @@ function latest(state: State, process: string, names: string[]): EventInfo | und
 
 /** How many wait for a slot. While the scheduler is away, the gateways know best. */
 export function waitingCount(state: State): number {
-  if (!up(state, "scheduler"))
+  if (!isUp(state, "scheduler"))
     return state.values["gateway.requests_waiting"] ?? 0;
   return state.views["scheduler.queue"]?.total ?? state.values["scheduler.queue_length"] ?? 0;
 }
@@ -89,12 +87,12 @@ function lastAnswer(state: State, now_us: number, waiting: number): number | nul
 }
 
 function gone(state: State, waiting: number): Cause | null {
-  if (!up(state, "gateway"))
+  if (!isUp(state, "gateway"))
     return { kind: "gateway_gone", tone: "bad", until_us: null, since_us: heard(state, "gateway") };
-  if (!up(state, "scheduler"))
+  if (!isUp(state, "scheduler"))
     return { kind: "scheduler_gone", tone: "bad", until_us: null, since_us: heard(state, "scheduler"), waiting };
-  if (!up(state, "fetcher") || state.values["scheduler.fetcher_up"] === 0)
-    return { kind: "fetcher_gone", tone: "bad", until_us: null, since_us: up(state, "fetcher") ? null : heard(state, "fetcher"), waiting };
+  if (!isUp(state, "fetcher") || state.values["scheduler.fetcher_up"] === 0)
+    return { kind: "fetcher_gone", tone: "bad", until_us: null, since_us: isUp(state, "fetcher") ? null : heard(state, "fetcher"), waiting };
   return null;
 }
 

@@ -7,6 +7,7 @@ import { Badge, type Tone } from "../parts/Badge";
 import { Card } from "../parts/Card";
 import { Countdown } from "../parts/Countdown";
 import { Stat, Stats } from "../parts/Stat";
+import { isUp } from "../processes";
 import { reasons, reasonText } from "../reasons";
 import type { BreakerView } from "../state";
 
@@ -15,13 +16,13 @@ const text = {
     title: "Circuit breaker", closed: "closed", half_open: "half-open", open: "open", tripped: "by an operator",
     failures: "failures in a row", of: (n: string, max: string) => `${n} / ${max}`, opened: "times opened",
     last: "last failure", none: "none yet", probe: "next probe in", since: (at: string) => `open since ${at}`, due: "with the next request",
-    trying: "one request tries now", away: "The fetcher is away: it alone knows.",
+    trying: "one request tries now", away: "The fetcher is away: it alone knows.", untold: "The fetcher has not told its breaker yet.",
   },
   pt: {
     title: "Disjuntor", closed: "fechado", half_open: "meio aberto", open: "aberto", tripped: "por um operador",
     failures: "falhas seguidas", of: (n: string, max: string) => `${n} / ${max}`, opened: "vezes aberto",
     last: "última falha", none: "nenhuma ainda", probe: "próximo teste em", since: (at: string) => `aberto desde ${at}`, due: "com a próxima requisição",
-    trying: "uma requisição está testando", away: "O fetcher está fora do ar: só ele sabe.",
+    trying: "uma requisição está testando", away: "O fetcher está fora do ar: só ele sabe.", untold: "O fetcher ainda não contou o disjuntor.",
   },
 };
 
@@ -44,7 +45,7 @@ export function BreakerTile({ controls, className = "" }: { controls?: ReactNode
           <Stat label={t.opened} value={count(language, state.values["fetcher.breaker_opened_total"])} />
           {view.state === "closed" ? null : <Probe view={view} />}
         </Stats>
-      ) : <p className="text-sm text-faint">{t.away}</p>}
+      ) : <p className="text-sm text-faint">{isUp(state, "fetcher") ? t.untold : t.away}</p>}
       {view && (
         <p className="mt-1 text-xs text-faint">
           {t.last}: {view.last_reason === null || view.last_reason === "none" ? t.none : reasonText(reasons[language], view.last_reason)}

@@ -7,6 +7,7 @@ import { Badge } from "../parts/Badge";
 import { Card } from "../parts/Card";
 import { Scroll } from "../parts/Scroll";
 import { Table, type Column } from "../parts/Table";
+import { isUp } from "../processes";
 import type { QueueRow } from "../state";
 
 const text = {
@@ -14,14 +15,14 @@ const text = {
     title: "Queue", policy: (name: string) => `policy ${name}`, paused: "paused",
     position: "place", priority: "class", client: "client", age: "waits", eta: "answer in", action: "order",
     shared: "shared", unknown: "unknown while paused",
-    none: "Nobody waits for a slot.", away: "The scheduler is away: it alone knows the order. The gateways keep all requests.",
+    none: "Nobody waits for a slot.", untold: "The scheduler has not told its queue yet.", away: "The scheduler is away: it alone knows the order. The gateways keep all requests.",
     more: (n: string) => `and ${n} more behind these`,
   },
   pt: {
     title: "Fila", policy: (name: string) => `política ${name}`, paused: "pausada",
     position: "lugar", priority: "classe", client: "cliente", age: "espera há", eta: "resposta em", action: "ação",
     shared: "dividida", unknown: "desconhecido durante a pausa",
-    none: "Ninguém espera a vez.", away: "O scheduler está fora do ar: só ele conhece a ordem. Os gateways guardam todas as requisições.",
+    none: "Ninguém espera a vez.", untold: "O scheduler ainda não contou a fila.", away: "O scheduler está fora do ar: só ele conhece a ordem. Os gateways guardam todas as requisições.",
     more: (n: string) => `e mais ${n} atrás destas`,
   },
 };
@@ -51,7 +52,7 @@ export function QueueTable({ action, className = "" }: { action?: (row: QueueRow
       </span>
     )}>
       <Scroll label={t.title} className="min-h-0 flex-1">
-        <Table caption={t.title} columns={columns} rows={rows} rowKey={(row) => row.id} empty={queue ? t.none : t.away} />
+        <Table caption={t.title} columns={columns} rows={rows} rowKey={(row) => row.id} empty={queue ? t.none : state && isUp(state, "scheduler") ? t.untold : t.away} />
         {queue && queue.total > rows.length && <p className="pt-1 text-xs text-faint">{t.more(count(language, queue.total - rows.length))}</p>}
       </Scroll>
     </Card>

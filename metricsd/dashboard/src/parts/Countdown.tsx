@@ -8,7 +8,7 @@ export function Countdown({ until_us, className = "" }: { until_us: number; clas
   const now_us = useNow(100);
 
   return (
-    <span role="timer" aria-live="off" className={`inline-block tabular-nums contain-content ${className}`}>
+    <span role="timer" aria-live="off" className={`tabular-nums ${className}`}>
       {countdown(language, until_us - now_us)}
     </span>
   );
