@@ -52,7 +52,8 @@ static void write_line(const struct decision_spec *spec, const struct audit_fact
 
 static void emit(struct audit *audit, const struct decision_spec *spec, const struct audit_facts *facts)
 {
-    struct message_event event = {.name = text_of(spec->name),
+    struct message_event event = {.at_us = facts->at_us,
+                                  .name = text_of(spec->name),
                                   .lane = facts->lane,
                                   .request = facts->request,
                                   .attempt = facts->attempt,

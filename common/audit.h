@@ -20,6 +20,7 @@ struct audit_facts {
     uint64_t attempt;
     enum reason reason;
     int64_t value;
+    int64_t at_us; /* wall clock: when it was; 0: now */
 };
 
 /* What of it the row declares is told. `more` are fields for the line alone, ended by one without a key; may

@@ -3,6 +3,9 @@
 
 #include <time.h>
 
+#define APART_US 5 /* two readings that are further apart are no pair: something came in between */
+#define TRIES    4
+
 static int64_t read_us(clockid_t id)
 {
     struct timespec now;
@@ -19,4 +22,18 @@ int64_t clock_now_us(void)
 int64_t clock_wall_us(void)
 {
     return read_us(CLOCK_REALTIME);
+}
+
+int64_t clock_wall_of_us(int64_t at_us)
+{
+    int64_t now_us = clock_now_us(), wall_us = 0, after_us;
+
+    for (int i = 0; i < TRIES; i++) {
+        wall_us = clock_wall_us();
+        after_us = clock_now_us();
+        if (after_us - now_us <= APART_US)
+            break;
+        now_us = after_us;
+    }
+    return wall_us - (now_us - at_us);
 }

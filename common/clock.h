@@ -13,4 +13,7 @@
 int64_t clock_now_us(void);  /* CLOCK_MONOTONIC */
 int64_t clock_wall_us(void); /* CLOCK_REALTIME, since 1970 */
 
+/* What the wall clock showed, or will, at that point of the monotonic one; to a few microseconds. */
+int64_t clock_wall_of_us(int64_t at_us);
+
 #endif

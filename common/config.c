@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/json.h"
 
 struct option {
     enum option_type type;
@@ -211,39 +212,80 @@ int config_read(struct config *config, struct text file, char error[CONFIG_ERROR
     return rc;
 }
 
-static void print_value(const struct config *config, const struct option *option, FILE *out)
+/* As it would stand in .env; not for secrets. */
+static void write_value(const struct config *config, const struct option *option,
+                        char value[CONFIG_TEXT_BYTES])
 {
     const char *at = (const char *)config + option->offset;
     int64_t number;
 
     switch (option->type) {
     case OPTION_SECRET:
-        fputs(*at ? "********" : "", out);
+        value[0] = '\0';
         return;
     case OPTION_TEXT:
     case OPTION_CHOICE:
-        fputs(at, out);
+        snprintf(value, CONFIG_TEXT_BYTES, "%s", at);
         return;
     case OPTION_BOOL:
-        fputs(*(const bool *)at ? "1" : "0", out);
+        snprintf(value, CONFIG_TEXT_BYTES, "%s", *(const bool *)at ? "1" : "0");
         return;
     case OPTION_INT:
     case OPTION_SECONDS:
         memcpy(&number, at, sizeof(number));
-        fprintf(out, "%.12g", option->type == OPTION_INT ? (double)number : (double)number / US_PER_SECOND);
+        snprintf(value, CONFIG_TEXT_BYTES, "%.12g",
+                 option->type == OPTION_INT ? (double)number : (double)number / US_PER_SECOND);
         return;
     }
 }
 
+static bool has_secret(const struct config *config, const struct option *option)
+{
+    return option->type == OPTION_SECRET && ((const char *)config + option->offset)[0] != '\0';
+}
+
 void config_print(const struct config *config, unsigned process, FILE *out)
 {
+    char value[CONFIG_TEXT_BYTES];
+
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (!(options[i].processes & process))
             continue;
-        fprintf(out, "%s=", options[i].name);
-        print_value(config, &options[i], out);
-        fputc('\n', out);
+        write_value(config, &options[i], value);
+        fprintf(out, "%s=%s\n", options[i].name, has_secret(config, &options[i]) ? "********" : value);
     }
+}
+
+/* Without what may be a secret: user and password before the host, and what follows the path. */
+static struct text bare_url(char *url)
+{
+    char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url;
+    size_t authority = strcspn(host, "/?#");
+    char *at = memrchr(host, '@', authority);
+
+    if (at)
+        memmove(host, at + 1, strlen(at + 1) + 1);
+    return (struct text){.at = url, .bytes = strcspn(url, "?#")};
+}
+
+void config_json(const struct config *config, unsigned process, struct json *json)
+{
+    char value[CONFIG_TEXT_BYTES];
+
+    json_begin_object(json);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (!(options[i].processes & process))
+            continue;
+        write_value(config, &options[i], value);
+        json_key(json, options[i].name);
+        if (has_secret(config, &options[i]))
+            json_string(json, "set");
+        else if (strcmp(options[i].unit, CONFIG_UNIT_URL) == 0)
+            json_text(json, bare_url(value));
+        else
+            json_string(json, value);
+    }
+    json_end_object(json);
 }
 
 void config_help(const char *program, unsigned process, FILE *out)

@@ -22,6 +22,9 @@
 
 #define CONFIG_TEXT_BYTES  1024
 #define CONFIG_ERROR_BYTES 512
+/* Enough for config_json() of one process, every byte of every text escaped. */
+#define CONFIG_JSON_BYTES 24576
+#define CONFIG_UNIT_URL   "URL" /* the unit of options that are one */
 
 enum option_type { OPTION_TEXT, OPTION_SECRET, OPTION_INT, OPTION_SECONDS, OPTION_BOOL, OPTION_CHOICE };
 
@@ -31,6 +34,8 @@ enum option_type { OPTION_TEXT, OPTION_SECRET, OPTION_INT, OPTION_SECONDS, OPTIO
 #define CONFIG_MEMBER_INT(name)     int64_t name;
 #define CONFIG_MEMBER_SECONDS(name) int64_t name;
 #define CONFIG_MEMBER_BOOL(name)    bool name;
+
+struct json;
 
 struct config {
 #define OPTION(type, member, name, fallback, min, max, unit, processes, help) CONFIG_MEMBER_##type(member)
@@ -46,7 +51,9 @@ int config_read(struct config *config, struct text file, char error[CONFIG_ERROR
 void config_help(const char *program, unsigned process, FILE *out);
 void config_help_options(unsigned process, FILE *out);                       /* the second part of it */
 void config_print(const struct config *config, unsigned process, FILE *out); /* secrets masked */
-void config_example(FILE *out);                                              /* .env.example */
+/* The same for everybody to see, as an object: a secret is "set" or "", a URL has neither user nor query. */
+void config_json(const struct config *config, unsigned process, struct json *json);
+void config_example(FILE *out); /* .env.example */
 
 /* What the table cannot say: a process's own look at the whole. 0, or -EINVAL with a sentence in error. */
 typedef int config_judge(const struct config *config, char error[CONFIG_ERROR_BYTES]);

@@ -1,12 +1,14 @@
 /* event.c - see event.h. */
 #include "common/event.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/ledger.h"
 
 #define HELD_MAX 64
 
@@ -19,32 +21,51 @@ struct held {
 struct event_publisher {
     struct bus_socket *socket;
     const char *process;
-    uint64_t events;
+    struct ledger *ledger;
+    struct ledger_counts *counts; /* in it */
+    int degraded;
     int64_t started_at_us;
     bool heard; /* by now metricsd has subscribed, if it is there */
     unsigned held_count;
     struct held held[HELD_MAX];
 };
 
-struct event_publisher *event_publisher_new(struct bus *bus, const char *endpoint, const char *process)
+struct event_publisher *event_publisher_new(struct bus *bus, const struct config *config, const char *process)
 {
     struct event_publisher *publisher = calloc(1, sizeof(*publisher));
+    char endpoint[CONFIG_ENDPOINT_BYTES];
 
     if (!publisher)
         return NULL;
     publisher->process = process;
     publisher->started_at_us = clock_now_us();
-    publisher->socket = bus_publish_connect(bus, endpoint);
+    publisher->ledger = ledger_open(config->runtime_dir, process, bus_epoch(bus), &publisher->degraded);
+    config_endpoint(config, "events", endpoint);
+    publisher->socket = publisher->ledger ? bus_publish_connect(bus, endpoint) : NULL;
     if (!publisher->socket) {
-        free(publisher);
+        event_publisher_free(publisher);
         return NULL;
     }
+    publisher->counts = ledger_counts(publisher->ledger);
     return publisher;
 }
 
 void event_publisher_free(struct event_publisher *publisher)
 {
+    if (!publisher)
+        return;
+    ledger_close(publisher->ledger);
     free(publisher);
+}
+
+struct metrics *event_metrics(struct event_publisher *publisher)
+{
+    return &publisher->counts->metrics;
+}
+
+int event_degraded(const struct event_publisher *publisher)
+{
+    return publisher->degraded;
 }
 
 static void post(struct event_publisher *publisher, const struct message_event *event)
@@ -89,8 +110,9 @@ void event_emit(struct event_publisher *publisher, const struct message_event *e
     struct message_event numbered = *event;
 
     numbered.process = text_of(publisher->process);
-    numbered.seq = ++publisher->events;
-    numbered.at_us = clock_wall_us();
+    numbered.seq = ++publisher->counts->events;
+    if (numbered.at_us == 0)
+        numbered.at_us = clock_wall_us();
     if (publisher->held_count == HELD_MAX)
         release(publisher);
     if (publisher->heard)
@@ -99,8 +121,9 @@ void event_emit(struct event_publisher *publisher, const struct message_event *e
         hold(publisher, &numbered);
 }
 
-static void post_values(struct event_publisher *publisher, const struct metrics *metrics)
+static void post_values(struct event_publisher *publisher)
 {
+    const struct metrics *metrics = &publisher->counts->metrics;
     struct message_pair pairs[METRIC_COUNT];
     struct message message = {.type = MESSAGE_TYPE_totals};
     unsigned count = 0;
@@ -114,7 +137,7 @@ static void post_values(struct event_publisher *publisher, const struct metrics 
     message.totals.process = text_of(publisher->process);
     message.totals.pid = (uint64_t)getpid();
     message.totals.uptime_us = clock_now_us() - publisher->started_at_us;
-    message.totals.events = publisher->events;
+    message.totals.events = publisher->counts->events;
     message.totals.values = (struct message_pairs){.count = count, .items = pairs};
     bus_post(publisher->socket, "totals", &message, NULL);
 }
@@ -132,14 +155,32 @@ static void post_histogram(struct event_publisher *publisher, const char *name,
     bus_post(publisher->socket, "distribution", &message, NULL);
 }
 
-void event_totals(struct event_publisher *publisher, const struct metrics *metrics)
+void event_totals(struct event_publisher *publisher)
 {
     release(publisher);
-    post_values(publisher, metrics);
+    post_values(publisher);
     for (int i = 0; i < HISTOGRAM_COUNT; i++) {
         const struct histogram_spec *spec = metric_histogram_spec((enum metric_histogram)i);
 
         if (strcmp(spec->process, publisher->process) == 0)
-            post_histogram(publisher, spec->name, &metrics->histograms[i]);
+            post_histogram(publisher, spec->name, &publisher->counts->metrics.histograms[i]);
     }
+}
+
+int event_view(struct event_publisher *publisher, const char *name, struct text json)
+{
+    struct message message = {.type = MESSAGE_TYPE_view};
+    struct bus_body *body;
+    int rc;
+
+    if (json.bytes > MESSAGE_VIEW_BYTES)
+        return -EMSGSIZE;
+    body = bus_body_new(json);
+    if (!body)
+        return -ENOMEM;
+    message.view.process = text_of(publisher->process);
+    message.view.name = text_of(name);
+    rc = bus_post(publisher->socket, "view", &message, body);
+    bus_body_free(body);
+    return rc;
 }

@@ -37,6 +37,21 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
         into->buckets[i] += from->buckets[i];
 }
 
+static uint64_t less(uint64_t from, uint64_t part)
+{
+    return from > part ? from - part : 0;
+}
+
+void histogram_subtract(struct histogram *from, const struct histogram *part)
+{
+    from->count = 0;
+    from->sum_us = less(from->sum_us, part->sum_us);
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        from->buckets[i] = less(from->buckets[i], part->buckets[i]);
+        from->count += from->buckets[i];
+    }
+}
+
 int64_t histogram_edge_us(unsigned bucket)
 {
     unsigned octave, part;

@@ -17,6 +17,8 @@ struct histogram {
 /* A negative duration counts as 0. */
 void histogram_add(struct histogram *histogram, int64_t duration_us);
 void histogram_merge(struct histogram *into, const struct histogram *from);
+/* Takes away what an earlier state of it, or a part of it, held; never less than nothing is left. */
+void histogram_subtract(struct histogram *from, const struct histogram *part);
 
 /* The upper edge of a bucket in microseconds; INT64_MAX for the last. */
 int64_t histogram_edge_us(unsigned bucket);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/utf8.h"
+
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 void json_init(struct json *json, char *buffer, size_t size)
@@ -38,50 +40,6 @@ static void put_value(struct json *json, const char *bytes, size_t count)
 {
     put_comma(json);
     put(json, bytes, count);
-}
-
-static bool is_continuation(unsigned char byte)
-{
-    return (byte & 0xc0U) == 0x80;
-}
-
-/* How many bytes a character with this first byte has; 0 when none starts so. */
-static size_t utf8_lead(unsigned char lead)
-{
-    if (lead < 0x80)
-        return 1;
-    if (lead < 0xc2 || lead > 0xf4)
-        return 0;
-    if (lead < 0xe0)
-        return 2;
-    return lead < 0xf0 ? 3 : 4;
-}
-
-/* How many bytes the character that starts here has; 0 when it is not UTF-8 (cut short, longer than needed,
- * a surrogate, or beyond U+10FFFF). */
-static size_t utf8_bytes(const unsigned char *at, size_t left)
-{
-    unsigned char lead = at[0];
-    unsigned char low = 0x80, high = 0xbf; /* the range of the second byte */
-    size_t bytes = utf8_lead(lead);
-
-    if (bytes < 2)
-        return bytes;
-    if (lead == 0xe0)
-        low = 0xa0;
-    else if (lead == 0xed)
-        high = 0x9f;
-    else if (lead == 0xf0)
-        low = 0x90;
-    else if (lead == 0xf4)
-        high = 0x8f;
-    if (left < bytes || at[1] < low || at[1] > high)
-        return 0;
-    for (size_t i = 2; i < bytes; i++) {
-        if (!is_continuation(at[i]))
-            return 0;
-    }
-    return bytes;
 }
 
 static bool needs_escape(unsigned char byte)
@@ -231,6 +189,11 @@ void json_bool(struct json *json, bool value)
 void json_null(struct json *json)
 {
     put_value(json, "null", 4);
+}
+
+void json_raw(struct json *json, struct text value)
+{
+    put_value(json, value.at, value.bytes);
 }
 
 int json_finish(const struct json *json, struct text *out)

@@ -44,6 +44,8 @@ void json_hex(struct json *json, uint64_t value);  /* "00000000000000ff": JavaSc
 void json_double(struct json *json, double value); /* null when it is not a finite number */
 void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
+/* A value that is JSON already, as it is: the caller answers for it (json_check.h). */
+void json_raw(struct json *json, struct text value);
 
 /* 0 and the whole text, which lies in the buffer; -ENOBUFS when it did not fit. */
 int json_finish(const struct json *json, struct text *out);

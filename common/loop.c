@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -12,10 +13,12 @@
 struct loop {
     const char *process;
     struct event_base *base;
-    struct event *on_term, *on_int, *drain_timer;
-    int64_t drain_us;
+    struct event *on_term, *on_int, *drain_timer, *watchdog;
+    int64_t drain_us, watchdog_us; /* watchdog_us 0: nobody wants signs of life */
     void (*drain)(void *arg);
     void *drain_arg;
+    bool (*is_well)(void *arg);
+    void *well_arg;
     bool draining, failed, ready;
 };
 
@@ -39,6 +42,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
         _exit(EXIT_FAILURE);
     }
     log_info("drain", log_int("signal", number));
+    sd_notify(0, "STOPPING=1");
     loop->draining = true;
     loop_arm(loop->drain_timer, loop->drain_us);
     if (loop->drain)
@@ -55,6 +59,32 @@ static void on_drain_over(evutil_socket_t fd, short what, void *arg)
     (void)what;
     log_warn("exit", log_str("why", "drain took too long"), log_int("drain_us", loop->drain_us));
     loop_fail(loop);
+}
+
+/* While it drains, too: then the drain's own limit ends what hangs, but a loop that stands still is killed.
+ */
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    struct loop *loop = arg;
+
+    (void)fd;
+    (void)what;
+    if (!loop->is_well || loop->is_well(loop->well_arg))
+        sd_notify(0, "WATCHDOG=1");
+    loop_arm(loop->watchdog, loop->watchdog_us / 2);
+}
+
+static bool start_watchdog(struct loop *loop)
+{
+    uint64_t watchdog_us = 0;
+
+    if (sd_watchdog_enabled(0, &watchdog_us) <= 0 || watchdog_us > INT64_MAX)
+        return true;
+    loop->watchdog_us = (int64_t)watchdog_us;
+    loop->watchdog = evtimer_new(loop->base, on_watchdog, loop);
+    if (loop->watchdog)
+        loop_arm(loop->watchdog, loop->watchdog_us / 2);
+    return loop->watchdog != NULL;
 }
 
 static bool open_base(struct loop *loop, enum loop_timers timers)
@@ -88,7 +118,7 @@ struct loop *loop_new(const char *process, enum loop_timers timers, int64_t drai
     loop->on_int = evsignal_new(loop->base, SIGINT, on_signal, loop);
     loop->drain_timer = evtimer_new(loop->base, on_drain_over, loop);
     if (!loop->on_term || !loop->on_int || !loop->drain_timer || event_add(loop->on_term, NULL) < 0 ||
-        event_add(loop->on_int, NULL) < 0) {
+        event_add(loop->on_int, NULL) < 0 || !start_watchdog(loop)) {
         loop_free(loop);
         return NULL;
     }
@@ -105,6 +135,8 @@ void loop_free(struct loop *loop)
         event_free(loop->on_int);
     if (loop->drain_timer)
         event_free(loop->drain_timer);
+    if (loop->watchdog)
+        event_free(loop->watchdog);
     if (loop->base)
         event_base_free(loop->base);
     free(loop);
@@ -119,6 +151,12 @@ void loop_on_drain(struct loop *loop, void (*drain)(void *arg), void *arg)
 {
     loop->drain = drain;
     loop->drain_arg = arg;
+}
+
+void loop_watch(struct loop *loop, bool (*is_well)(void *arg), void *arg)
+{
+    loop->is_well = is_well;
+    loop->well_arg = arg;
 }
 
 void loop_drained(struct loop *loop)
@@ -138,6 +176,7 @@ static void notify_supervisor(void)
     char *end;
     long fd;
 
+    sd_notify(0, "READY=1");
     if (!number)
         return;
     fd = strtol(number, &end, 10);

@@ -1,11 +1,16 @@
 /* loop.h - the one libevent loop of a process, and its life: READY, drain, exit.
  *
  * SIGTERM or SIGINT starts the drain; a second one exits at once with 1, and so does a drain that
- * lasts longer than drain_us. SIGPIPE is ignored. */
+ * lasts longer than drain_us. SIGPIPE is ignored.
+ *
+ * A supervisor is told by s6's protocol (NOTIFY_FD) or by systemd's (NOTIFY_SOCKET, sd_notify(3)): READY,
+ * STOPPING, and, where WATCHDOG_USEC asks for it, twice in that time a sign of life that comes from the loop.
+ */
 #ifndef SLUICE_LOOP_H
 #define SLUICE_LOOP_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct loop;
@@ -27,11 +32,13 @@ void loop_arm(struct event *timer, int64_t delay_us);
 void loop_on_drain(struct loop *loop, void (*drain)(void *arg), void *arg);
 void loop_drained(struct loop *loop);
 
+/* A sign of life is given only while this is true: for work that can be stuck in a loop that turns. */
+void loop_watch(struct loop *loop, bool (*is_well)(void *arg), void *arg);
+
 /* Ends the loop with a failure: the process cannot go on (what and why has been logged). */
 void loop_fail(struct loop *loop);
 
-/* Says once, on standard output, "READY gateway port=5000", and writes a newline to the descriptor that the
- * environment names in NOTIFY_FD (s6's readiness protocol). details may be "". */
+/* Says once, on standard output, "READY gateway port=5000", and tells the supervisor. details may be "". */
 void loop_ready(struct loop *loop, const char *details);
 
 /* Runs until the drain is over. Returns EXIT_SUCCESS or EXIT_FAILURE. */

@@ -17,10 +17,11 @@
 #define MESSAGE_FRAME_BYTES 65536 /* longest first frame that is looked at */
 #define MESSAGE_PAIRS       384
 #define MESSAGE_UINTS       144
-#define MESSAGE_KEY_BYTES   16 /* of a cache key */
-#define MESSAGE_ID_BYTES    64 /* of an X-Request-Id */
-#define MESSAGE_LABEL_BYTES 48 /* of a name, a reason, a masked client */
-#define MESSAGE_NOTE_BYTES  96 /* of what is said in words */
+#define MESSAGE_KEY_BYTES   16    /* of a cache key */
+#define MESSAGE_ID_BYTES    64    /* of an X-Request-Id */
+#define MESSAGE_LABEL_BYTES 48    /* of a name, a reason, a masked client */
+#define MESSAGE_NOTE_BYTES  96    /* of what is said in words */
+#define MESSAGE_VIEW_BYTES  32768 /* longest body of a `view` */
 #define QUERY_LIMIT_MAX     200
 
 struct message_pair {
@@ -70,6 +71,8 @@ struct message_uints {
     MESSAGE(52, distribution, "all", "metricsd", "", "one histogram of this epoch, once a second")           \
     MESSAGE(53, snapshot, "metricsd", "world", "", "the whole stack's values, once a second")                \
     MESSAGE(54, exposition, "metricsd", "gateway", "Prometheus text", "the same for Prometheus")             \
+    MESSAGE(55, view, "all", "metricsd", "JSON",                                                             \
+            "one thing as it stands, whole: at the start, on changes, and every 5 s at least")               \
     MESSAGE(60, request, "gateway", "fetcher", "", "the body frame of `submit` and `fetch`")
 
 /* FIELD(type, name, key, limit, need, help). The limit is the largest value of a UINT or INT (INT: of either
@@ -237,9 +240,15 @@ struct message_uints {
     FIELD(UINT, seq, "n", UINT64_MAX, REQUIRED, "the feed's sequence number it stands at")                   \
     FIELD(INT, at_us, "t", INT64_MAX, REQUIRED, "wall clock, since 1970")                                    \
     FIELD(PAIRS, values, "val", MESSAGE_PAIRS, REQUIRED, "`process.metric` to the sum over its epochs")      \
-    FIELD(PAIRS, quantiles, "q", MESSAGE_PAIRS, REQUIRED, "`process.histogram.p50` to microseconds")
+    FIELD(PAIRS, quantiles, "q", MESSAGE_PAIRS, REQUIRED, "`process.histogram.p50` to microseconds")         \
+    FIELD(UINT, port, "pt", 65535, OPTIONAL, "where the dashboard is served, at METRICSD_BIND")              \
+    FIELD(PAIRS, minute, "q1", MESSAGE_PAIRS, OPTIONAL, "the same of the last minute, and its `.count`")     \
+    FIELD(PAIRS, quarter, "q15", MESSAGE_PAIRS, OPTIONAL, "the same of the last 15 minutes")
 #define MESSAGE_FIELDS_exposition(FIELD)                                                                     \
     FIELD(UINT, seq, "n", UINT64_MAX, REQUIRED, "as in the `snapshot` it goes with")
+#define MESSAGE_FIELDS_view(FIELD)                                                                           \
+    FIELD(TEXT, process, "p", MESSAGE_LABEL_BYTES, REQUIRED, "whose view it is")                             \
+    FIELD(TEXT, name, "nm", MESSAGE_LABEL_BYTES, REQUIRED, "of what: a word (Views, above)")
 
 #define MESSAGE_FIELDS_request(FIELD)                                                                        \
     FIELD(TEXT, method, "m1", 16, REQUIRED, "`GET`")                                                         \

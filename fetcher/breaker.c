@@ -16,6 +16,7 @@ static void breaker_close(struct breaker *breaker)
 {
     breaker->state = BREAKER_CLOSED;
     breaker->failures = 0;
+    breaker->opened_at_us = 0;
     breaker->retry_at_us = 0;
     breaker->open_us = breaker->config.reset_us;
     breaker->calls = breaker->failed = breaker->oldest = 0;
@@ -34,8 +35,10 @@ static int64_t greater(int64_t a, int64_t b)
 /* From closed it has newly opened; back from half-open it is the same outage. */
 static void breaker_open(struct breaker *breaker, int64_t span_us, int64_t now_us)
 {
-    if (breaker->state == BREAKER_CLOSED)
+    if (breaker->state == BREAKER_CLOSED) {
         breaker->opened_total++;
+        breaker->opened_at_us = now_us;
+    }
     breaker->state = BREAKER_OPEN;
     breaker->retry_at_us = now_us + lesser(span_us, BREAKER_SPAN_MAX_US);
 }
@@ -64,6 +67,7 @@ void breaker_restore(struct breaker *breaker, const struct breaker_memory *memor
     if (!memory->open)
         return;
     breaker_open(breaker, greater(memory->retry_at_us - now_us, 0), now_us);
+    breaker->opened_at_us = 0;
     breaker->open_us = greater(config->reset_us,
                                lesser(memory->open_us, config->reset_max_us)); /* options may have changed */
 }
@@ -175,6 +179,11 @@ void breaker_ended(struct breaker *breaker, uint64_t attempt, enum breaker_verdi
         probe_ended(breaker, verdict, hold_us, now_us);
     else
         closed_ended(breaker, verdict, hold_us, now_us);
+}
+
+bool breaker_tripped(const struct breaker *breaker)
+{
+    return breaker->state != BREAKER_CLOSED && breaker->last_reason == REASON_NONE;
 }
 
 void breaker_trip(struct breaker *breaker, int64_t span_us, int64_t now_us)

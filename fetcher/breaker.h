@@ -46,6 +46,7 @@ struct breaker {
     struct breaker_config config;
     enum breaker_state state;
     unsigned failures;       /* in a row */
+    int64_t opened_at_us;    /* when it left closed; 0: it is, or that was in an earlier epoch */
     int64_t retry_at_us;     /* open: when a probe may pass; else 0 */
     int64_t open_us;         /* how long it stays open when it opens next */
     uint64_t probe;          /* half-open: its attempt */
@@ -86,6 +87,9 @@ void breaker_sent(struct breaker *breaker, uint64_t attempt, int64_t now_us);
  * late, and what comes of it later is not told here any more. */
 void breaker_ended(struct breaker *breaker, uint64_t attempt, enum breaker_verdict verdict,
                    enum reason reason, int64_t hold_us, int64_t now_us);
+
+/* Whether an operator's order, and no failure, keeps it from being closed. */
+bool breaker_tripped(const struct breaker *breaker);
 
 /* An operator's orders: open for so long (up to BREAKER_SPAN_MAX_US), whatever attempts under way bring;
  * closed, with nothing remembered. */

@@ -78,8 +78,13 @@ static void recall_breaker(struct fetcher *fetcher, struct upstream_lane *lane)
         log_warn("breaker_unknown", log_str("lane", lane->name), log_str("why", strerror(-rc)));
     breaker_remember(&lane->breaker, &lane->told);
     lane->told_state = lane->breaker.state;
-    metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER, (int64_t)lane->breaker.state);
-    metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER_FAILURES, lane->breaker.failures);
+}
+
+static void count_breaker(struct fetcher *fetcher, const struct breaker *breaker)
+{
+    metric_set(fetcher->metrics, METRIC_FETCHER_BREAKER, (int64_t)breaker->state);
+    metric_set(fetcher->metrics, METRIC_FETCHER_BREAKER_FAILURES, breaker->failures);
+    metric_set(fetcher->metrics, METRIC_FETCHER_BREAKER_OPENED, (int64_t)breaker->opened_total);
 }
 
 static int64_t open_us(const struct upstream_lane *lane)
@@ -103,9 +108,8 @@ static void announce(struct fetcher *fetcher, struct upstream_lane *lane)
     lane->told_state = breaker->state;
     keep_breaker(fetcher, lane);
     send_breaker(fetcher, lane);
-    metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER, (int64_t)breaker->state);
-    metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER_FAILURES, breaker->failures);
-    metric_set(&fetcher->metrics, METRIC_FETCHER_BREAKER_OPENED, (int64_t)breaker->opened_total);
+    view_pace_change(&fetcher->pace);
+    count_breaker(fetcher, breaker);
 }
 
 /* A probe that decided nothing opens it without a reason. */
@@ -179,27 +183,30 @@ void fetcher_tell_unsent(struct fetcher *fetcher, const struct grant *grant, enu
     bool ends_first = grant->deadline_at_us < grant->latest_at_us;
     int64_t late_us = clock_now_us() - (ends_first ? grant->deadline_at_us : grant->latest_at_us);
 
-    metric_add(&fetcher->metrics, METRIC_FETCHER_UNSENT, 1);
+    metric_add(fetcher->metrics, METRIC_FETCHER_UNSENT, 1);
     tell_of(fetcher, DECISION_FETCHER_UNSENT, grant, reason,
             grant->state == GRANT_WAITING && late_us > 0 ? late_us : 0);
 }
 
 void fetcher_tell_saved(struct fetcher *fetcher, const struct grant *grant)
 {
-    metric_add(&fetcher->metrics, METRIC_FETCHER_SAVED, 1);
+    metric_add(fetcher->metrics, METRIC_FETCHER_SAVED, 1);
     tell_of(fetcher, DECISION_FETCHER_SAVED, grant, REASON_NONE, 0);
 }
 
 void fetcher_tell_sent(struct fetcher *fetcher, const struct grant *grant)
 {
-    metric_add(&fetcher->metrics, METRIC_FETCHER_SENT, 1);
-    tell_of(fetcher, DECISION_FETCHER_SENT, grant, REASON_NONE,
-            fetcher->last_sent_at_us - grant->earliest_at_us);
+    int64_t sent_at_us = fetcher->last_sent_at_us;
+    struct audit_facts facts = facts_of(grant, REASON_NONE, sent_at_us - grant->earliest_at_us);
+
+    facts.at_us = clock_wall_of_us(sent_at_us); /* from these times metricsd takes the gaps between sends */
+    metric_add(fetcher->metrics, METRIC_FETCHER_SENT, 1);
+    audit_tell(&fetcher->audit, DECISION_FETCHER_SENT, &facts, NULL);
 }
 
 void fetcher_tell_late(struct fetcher *fetcher, const struct grant *grant)
 {
-    metric_add(&fetcher->metrics, METRIC_FETCHER_SLOW, 1);
+    metric_add(fetcher->metrics, METRIC_FETCHER_SLOW, 1);
     tell_of(fetcher, DECISION_FETCHER_LATE, grant, REASON_UPSTREAM_SLOW, grant->lane->slow_us);
 }
 
@@ -216,7 +223,7 @@ void fetcher_tell_stored(struct fetcher *fetcher, const struct grant *grant, int
 static void count_end(struct fetcher *fetcher, const struct transfer_result *result,
                       const struct upstream_verdict *verdict)
 {
-    struct metrics *metrics = &fetcher->metrics;
+    struct metrics *metrics = fetcher->metrics;
     unsigned class = result->head->status / 100;
 
     metric_add(metrics, METRIC_FETCHER_CONNECTS, result->connects);
@@ -308,7 +315,7 @@ static void on_up(void *arg, uint64_t peer, struct text role)
     ready.ready.in_flight = grant_count(fetcher->grants, GRANT_SENT);
     outbox_send(&fetcher->outbox, &ready, NULL);
     send_breaker(fetcher, &fetcher->lane);
-    metric_set(&fetcher->metrics, METRIC_FETCHER_LINK_UP, 1);
+    metric_set(fetcher->metrics, METRIC_FETCHER_LINK_UP, 1);
     log_info("link_up", log_hex("scheduler", peer), log_int("in_flight", (int64_t)ready.ready.in_flight));
 }
 
@@ -320,7 +327,7 @@ static void on_down(void *arg, uint64_t peer, const char *why)
     log_warn("link_down", log_hex("scheduler", peer), log_str("why", why));
     fetcher->link++;
     outbox_link(&fetcher->outbox, 0);
-    metric_set(&fetcher->metrics, METRIC_FETCHER_LINK_UP, 0);
+    metric_set(fetcher->metrics, METRIC_FETCHER_LINK_UP, 0);
     attempt_give_all_back(fetcher);
 }
 
@@ -352,7 +359,7 @@ static void log_cache_notes(struct fetcher *fetcher)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct fetcher *fetcher = arg;
-    struct metrics *metrics = &fetcher->metrics;
+    struct metrics *metrics = fetcher->metrics;
     const struct cache_writer_stats *stats;
 
     (void)fd;
@@ -366,7 +373,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     metric_set(metrics, METRIC_FETCHER_STORE_ERRORS, (int64_t)stats->errors_total);
     metric_set(metrics, METRIC_FETCHER_EVICTED, (int64_t)stats->evicted_total);
     metric_set(metrics, METRIC_FETCHER_ENTRIES, (int64_t)stats->entries);
-    event_totals(fetcher->events, metrics);
+    event_totals(fetcher->events);
+    config_view_tick(&fetcher->options, fetcher->events);
 }
 
 static void on_drain(void *arg)
@@ -415,7 +423,8 @@ static int open_parts(struct fetcher *fetcher, const struct config *config)
     fetcher->bus = bus_new(fetcher->base);
     fetcher->tick = event_new(fetcher->base, -1, EV_PERSIST, on_tick, fetcher);
     fetcher->pulse = event_new(fetcher->base, -1, EV_PERSIST, attempt_pulse, fetcher);
-    if (!fetcher->codec || !fetcher->transfers || !fetcher->bus || !fetcher->tick || !fetcher->pulse)
+    if (!fetcher->codec || !fetcher->transfers || !fetcher->bus || !fetcher->tick || !fetcher->pulse ||
+        view_pace_init(&fetcher->pace, fetcher->base, fetcher_show, fetcher) < 0)
         return -ENOMEM;
     return event_add(fetcher->tick, &(struct timeval){.tv_sec = 1});
 }
@@ -427,10 +436,12 @@ static int open_links(struct fetcher *fetcher, const struct config *config)
 
     if (rc < 0)
         return rc;
-    config_endpoint(config, "events", endpoint);
-    fetcher->events = event_publisher_new(fetcher->bus, endpoint, "fetcher");
+    fetcher->events = event_publisher_new(fetcher->bus, config, "fetcher");
     if (!fetcher->events)
         return -errno;
+    fetcher->metrics = event_metrics(fetcher->events);
+    if (event_degraded(fetcher->events) < 0)
+        log_warn("counts_at_risk", log_str("why", strerror(-event_degraded(fetcher->events))));
     fetcher->audit.events = fetcher->events;
     config_endpoint(config, "fetcher", endpoint);
     fetcher->outbox.max = OWED_MAX;
@@ -528,6 +539,7 @@ struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
     if (!fetcher)
         return NULL;
     fetcher->config = config;
+    fetcher->options = (struct config_view){.config = config, .process = FOR_FETCHER};
     fetcher->loop = loop;
     fetcher->base = loop_base(loop);
     open_lane(fetcher, config);
@@ -544,6 +556,7 @@ struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
         fetcher_free(fetcher);
         return NULL;
     }
+    count_breaker(fetcher, &fetcher->lane.breaker);
     tell_kept(fetcher, &fetcher->lane);
     loop_on_drain(loop, on_drain, fetcher);
     loop_ready(loop, "");
@@ -561,6 +574,7 @@ void fetcher_free(struct fetcher *fetcher)
         grant_free(grant);
     }
     transfers_free(fetcher->transfers);
+    view_pace_done(&fetcher->pace);
     outbox_link(&fetcher->outbox, 0);
     event_publisher_free(fetcher->events);
     bus_free(fetcher->bus);

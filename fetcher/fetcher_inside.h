@@ -4,8 +4,10 @@
 
 #include "common/audit.h"
 #include "common/clock.h"
+#include "common/config_view.h"
 #include "common/loop.h"
 #include "common/outbox.h"
+#include "common/view_pace.h"
 #include "fetcher/breaker_state.h"
 #include "fetcher/cache_writer.h"
 #include "fetcher/content.h"
@@ -30,7 +32,10 @@ struct fetcher {
     struct event_publisher *events;
     struct audit audit;
     struct message_codec *codec; /* for the bodies of `fetch` */
-    struct metrics metrics;
+    struct metrics *metrics;     /* in events */
+    struct config_view options;
+    struct view_pace pace;
+    int64_t wall_us; /* what the wall clock is ahead of ours, as shown last */
     struct cache_writer *cache;
     struct freshness_policy freshness;
     struct failure_policy backoff;
@@ -60,6 +65,9 @@ void fetcher_tell_ended(struct fetcher *fetcher, const struct grant *grant,
 void fetcher_tell_breaker(struct fetcher *fetcher, struct upstream_lane *lane);
 /* The same when an operator has tripped or reset it, whether that has changed anything or not. */
 void fetcher_tell_ordered(struct fetcher *fetcher, struct upstream_lane *lane);
+
+/* fetcher_views.c: view_pace_init()'s show. */
+void fetcher_show(void *fetcher, int64_t now_us);
 
 /* orders.c */
 void orders_obey(struct fetcher *fetcher, const struct message_control *control);

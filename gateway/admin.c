@@ -47,7 +47,7 @@ struct admin *admin_new(struct event_base *base, const struct admin_config *conf
     if (!admin)
         return NULL;
     admin->config = *config;
-    admin_rules_init(&admin->rules, config->token);
+    admin_rules_init(&admin->rules, config->token, config->cors);
     admin->timer = evtimer_new(base, on_timer, admin);
     if (!admin->timer) {
         free(admin);

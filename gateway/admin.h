@@ -7,6 +7,7 @@
 #include "common/bus.h"
 #include "common/cache.h"
 #include "common/httpd.h"
+#include "gateway/cors.h"
 
 #define ADMIN_CALLS_MAX   32
 #define ADMIN_PATIENCE_US 5000000
@@ -15,8 +16,9 @@ struct admin;
 struct bursts;
 
 struct admin_config {
-    const char *token;     /* "": only this host may ask; borrowed till return */
-    const char *client_id; /* of the answers whose purge names none; borrowed for its life */
+    const char *token;       /* "": only this host may ask; borrowed till return */
+    const struct cors *cors; /* knows the dashboard's page; borrowed for its life */
+    const char *client_id;   /* of the answers whose purge names none; borrowed for its life */
     unsigned char secret[CACHE_SECRET_BYTES]; /* of the cache's keys */
 };
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "gateway/params.h"
+#include "common/params.h"
 
 #define PREFIX         "/admin"
 #define QUEUE_PREFIX   "/admin/queue/"

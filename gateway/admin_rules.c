@@ -7,9 +7,9 @@
 #define SCHEME     "bearer "
 #define HOST_BYTES 64
 
-void admin_rules_init(struct admin_rules *rules, const char *token)
+void admin_rules_init(struct admin_rules *rules, const char *token, const struct cors *cors)
 {
-    *rules = (struct admin_rules){.has_token = token[0] != '\0'};
+    *rules = (struct admin_rules){.cors = cors, .has_token = token[0] != '\0'};
     crypto_generichash(rules->digest, sizeof(rules->digest), (const unsigned char *)token, strlen(token),
                        NULL, 0);
 }
@@ -43,9 +43,12 @@ static bool is_own_origin(struct text origin, struct text host)
     return false;
 }
 
-/* A browser says so itself when the page that asks is of another site. */
-static bool is_foreign(const struct http_request *request)
+/* A browser says so itself when the page that asks is of another site. The dashboard's is, and its Origin is
+ * what it is known by: Sec-Fetch-Site alone says no more than that it is another one. */
+static bool is_foreign(const struct admin_rules *rules, const struct http_request *request)
 {
+    if (cors_is_own(rules->cors, request))
+        return false;
     for (unsigned i = 0; i < request->field_count; i++) {
         const struct http_field *field = &request->fields[i];
 
@@ -129,7 +132,7 @@ static struct admin_verdict judge_token(const struct admin_rules *rules, const s
 struct admin_verdict admin_judge(const struct admin_rules *rules, const struct http_request *request,
                                  bool local)
 {
-    if (is_foreign(request))
+    if (is_foreign(rules, request))
         return refuse(403, "Origin or Sec-Fetch-Site tell of a page of another site");
     if (rules->has_token)
         return judge_token(rules, request);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "common/http_syntax.h"
-#include "gateway/params.h"
+#include "common/params.h"
 
 #define PATH_BYTES  (sizeof(BURST_PATH) - 1)
 #define QUERY_BYTES 512

@@ -11,7 +11,7 @@
 #define SLUICE_CALLER_H
 
 #include "common/http_request.h"
-#include "gateway/params.h"
+#include "common/params.h"
 
 #define CALLER_CLIENT_BYTES     128
 #define CALLER_REQUEST_ID_BYTES 64

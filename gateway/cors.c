@@ -17,6 +17,11 @@
     "Access-Control-Allow-Methods: GET, HEAD, DELETE\r\n"                                                    \
     "Access-Control-Allow-Headers: " SENDABLE "\r\n"                                                         \
     "Access-Control-Max-Age: 600\r\n"
+/* The dashboard gives orders, too. */
+#define OWN_PREFLIGHT_FIELDS                                                                                 \
+    "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, DELETE\r\n"                                         \
+    "Access-Control-Allow-Headers: Authorization, Content-Type, " SENDABLE "\r\n"                            \
+    "Access-Control-Max-Age: 600\r\n"
 /* Said to everybody: what a cache has got for one origin is not for the others. */
 #define VARIES "Vary: Origin\r\n"
 
@@ -44,31 +49,37 @@ static bool is_origin(struct text origin)
     return http_authority_valid(host);
 }
 
-static const struct cors_origin *find(const struct cors *cors, struct text origin)
+static const struct cors_origin *find(const struct cors_origin *origins, unsigned count, struct text origin)
 {
-    for (unsigned i = 0; i < cors->count; i++) {
-        if (text_equal(origin, cors->origins[i].name))
-            return &cors->origins[i];
+    for (unsigned i = 0; i < count; i++) {
+        if (text_equal(origin, origins[i].name))
+            return &origins[i];
     }
     return NULL;
 }
 
-int cors_add(struct cors *cors, struct text origin)
+/* One more, unless it is there. */
+static int add(struct cors_origin *origins, unsigned *count, unsigned most, struct text origin)
 {
-    struct cors_origin *added = &cors->origins[cors->count];
+    struct cors_origin *added = origins + *count;
 
     if (!is_origin(origin))
         return -EINVAL;
-    if (find(cors, origin))
+    if (find(origins, *count, origin))
         return 0;
-    if (cors->count == CORS_ORIGINS_MAX)
+    if (*count == most)
         return -ENOSPC;
     snprintf(added->name, sizeof(added->name), "%.*s", (int)origin.bytes, origin.at);
     snprintf(added->fields, sizeof(added->fields),
              VARIES "Access-Control-Allow-Origin: %.*s\r\nAccess-Control-Expose-Headers: " READABLE "\r\n",
              (int)origin.bytes, origin.at);
-    cors->count++;
+    ++*count;
     return 0;
+}
+
+int cors_add(struct cors *cors, struct text origin)
+{
+    return add(cors->origins, &cors->count, CORS_ORIGINS_MAX, origin);
 }
 
 int cors_add_list(struct cors *cors, struct text list, struct text *bad)
@@ -80,26 +91,77 @@ int cors_add_list(struct cors *cors, struct text list, struct text *bad)
     return rc;
 }
 
-/* NULL when no listed one asks; said twice it is nobody's. */
-static const struct cors_origin *asking(const struct cors *cors, const struct http_request *request)
+int cors_own(struct cors *cors, const struct text *origins, unsigned count)
+{
+    unsigned added = 0;
+    int rc = 0;
+
+    cors->own_first = cors->own_count;
+    for (unsigned i = 0; rc == 0 && i < count; i++)
+        rc = add(&cors->own[cors->own_first], &added, CORS_OWN_MAX - cors->own_first, origins[i]);
+    cors->own_count += added;
+    if (rc < 0)
+        cors->own_first = cors->own_count;
+    return rc;
+}
+
+/* at == NULL when no page asks; an origin said twice is nobody's. */
+static struct text asking(const struct http_request *request)
 {
     if (http_request_field_count(request, "Origin") != 1)
-        return NULL;
-    return find(cors, http_request_field(request, "Origin"));
+        return (struct text){.at = NULL, .bytes = 0};
+    return http_request_field(request, "Origin");
+}
+
+static const struct cors_origin *find_listed(const struct cors *cors, struct text origin)
+{
+    return origin.at ? find(cors->origins, cors->count, origin) : NULL;
+}
+
+static const struct cors_origin *find_own(const struct cors *cors, struct text origin)
+{
+    return origin.at ? find(&cors->own[cors->own_first], cors->own_count - cors->own_first, origin) : NULL;
+}
+
+bool cors_is_own(const struct cors *cors, const struct http_request *request)
+{
+    return find_own(cors, asking(request)) != NULL;
 }
 
 struct text cors_fields(const struct cors *cors, const struct http_request *request)
 {
-    const struct cors_origin *origin = asking(cors, request);
+    struct text name = asking(request);
+    const struct cors_origin *origin = find_listed(cors, name);
+
+    if (!origin)
+        origin = find_own(cors, name);
+    return text_of(origin ? origin->fields : VARIES);
+}
+
+struct text cors_order_fields(const struct cors *cors, const struct http_request *request)
+{
+    const struct cors_origin *origin = find_own(cors, asking(request));
 
     return text_of(origin ? origin->fields : VARIES);
 }
 
+static bool is_preflight(const struct http_request *request)
+{
+    return request->method == HTTP_OPTIONS && http_request_field_count(request, "Origin") > 0 &&
+           http_request_field_count(request, "Access-Control-Request-Method") > 0;
+}
+
 bool cors_preflight(const struct cors *cors, const struct http_request *request, struct text *fields)
 {
-    if (request->method != HTTP_OPTIONS || http_request_field_count(request, "Origin") == 0 ||
-        http_request_field_count(request, "Access-Control-Request-Method") == 0)
-        return false;
-    *fields = asking(cors, request) ? text_of(PREFLIGHT_FIELDS) : (struct text){.at = NULL, .bytes = 0};
-    return true;
+    if (cors_order_preflight(cors, request, fields) && !fields->at && find_listed(cors, asking(request)))
+        *fields = text_of(PREFLIGHT_FIELDS);
+    return is_preflight(request);
+}
+
+bool cors_order_preflight(const struct cors *cors, const struct http_request *request, struct text *fields)
+{
+    *fields = (struct text){.at = NULL, .bytes = 0};
+    if (cors_is_own(cors, request))
+        *fields = text_of(OWN_PREFLIGHT_FIELDS);
+    return is_preflight(request);
 }

@@ -27,6 +27,7 @@ void feed_take(struct feed *feed, const struct message *message, struct bus_body
     if (message->type == MESSAGE_TYPE_snapshot) {
         for (unsigned i = 0; i < FEED_VALUE_COUNT; i++)
             feed->values[i] = value_of(&message->snapshot.values, keys[i]);
+        feed->port = (unsigned)message->snapshot.port;
         feed->has_snapshot = true;
         feed->snapshot_us = now_us;
     } else if (message->type == MESSAGE_TYPE_exposition && body) {

@@ -26,6 +26,7 @@ enum feed_value {
 
 struct feed {
     bool has_snapshot, has_exposition;
+    unsigned port;                      /* where metricsd serves HTTP; 0: it has not told */
     int64_t snapshot_us, exposition_us; /* when they came */
     int64_t values[FEED_VALUE_COUNT];   /* 0 for what the snapshot did not hold */
     struct bus_body *exposition;

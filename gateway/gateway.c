@@ -39,11 +39,11 @@ static void publish(struct gateway *gateway)
 {
     const struct httpd_stats *stats = httpd_stats(gateway->httpd);
 
-    metric_set(&gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
-    metric_set(&gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
+    metric_set(gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
+    metric_set(gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
     proxy_gauge(gateway->proxy);
     bursts_gauge(gateway->bursts);
-    event_totals(gateway->events, &gateway->metrics);
+    event_totals(gateway->events);
 }
 
 static void end_when_drained(struct gateway *gateway)
@@ -53,7 +53,7 @@ static void end_when_drained(struct gateway *gateway)
     gateway->unconnected = false; /* once is enough */
     audit_tick(&gateway->audit);
     publish(gateway);
-    log_info("drained", log_int("requests", gateway->metrics.values[METRIC_GATEWAY_REQUESTS]));
+    log_info("drained", log_int("requests", gateway->metrics->values[METRIC_GATEWAY_REQUESTS]));
     loop_drained(gateway->loop);
 }
 
@@ -100,7 +100,7 @@ static void on_decided(void *arg, const struct decision *decision)
     struct gateway *gateway = arg;
     int64_t took_us = clock_now_us() - decision->asked_us;
 
-    decision_count(&gateway->metrics, decision, took_us);
+    decision_count(gateway->metrics, decision, took_us);
     tell_decision(gateway, decision, took_us);
     if (decision->errand) {
         decision->errand->waiter = NULL;
@@ -141,7 +141,7 @@ static void show(struct gateway *gateway, struct httpd_exchange *exchange, const
     char digits[RENDER_ID_BYTES];
     struct route_view view = {.health = &gateway->health,
                               .feed = &gateway->feed,
-                              .state_url = gateway->state_url,
+                              .dashboard_url = gateway->dashboard_url,
                               .now_us = now_us};
 
     update_health(gateway, now_us);
@@ -161,15 +161,28 @@ static void administrate(struct gateway *gateway, struct httpd_exchange *exchang
 }
 
 /* What a page of another site may send is told to its browser. */
-static void answer_preflight(struct gateway *gateway, struct httpd_exchange *exchange, struct text fields)
+static void answer_preflight(struct gateway *gateway, struct httpd_exchange *exchange, struct text fields,
+                             const char *refusal)
 {
     char digits[RENDER_ID_BYTES];
 
     if (fields.at)
         httpd_reply(exchange, &(struct httpd_reply){.status = 204, .fields = fields});
     else
-        route_refuse(exchange, 403, "CORS_ORIGINS does not list this origin",
-                     proxy_draw_id(gateway->proxy, digits));
+        route_refuse(exchange, 403, refusal, proxy_draw_id(gateway->proxy, digits));
+}
+
+/* Orders: of all pages of other sites, only the dashboard's may give any. */
+static void order(struct gateway *gateway, struct httpd_exchange *exchange,
+                  const struct http_request *request)
+{
+    struct text preflight;
+
+    httpd_exchange_also(exchange, cors_order_fields(&gateway->cors, request));
+    if (cors_order_preflight(&gateway->cors, request, &preflight))
+        answer_preflight(gateway, exchange, preflight, "Of all pages only the dashboard's may give orders");
+    else
+        administrate(gateway, exchange, request);
 }
 
 static void refuse_method(struct gateway *gateway, struct httpd_exchange *exchange)
@@ -201,7 +214,7 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
     const struct lane *lane = lane_at_path(request->path);
     struct gateway *gateway = arg;
     struct moment moment = gateway_now();
-    bool orders = admin_call_is(request->path); /* not for pages of other sites */
+    bool orders = admin_call_is(request->path);
     struct text preflight;
 
     if (!orders)
@@ -209,13 +222,13 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
     if (lane && (request->method == HTTP_GET || request->method == HTTP_HEAD))
         proxy_request(gateway->proxy, exchange, request, lane, &moment);
     else if (!orders && cors_preflight(&gateway->cors, request, &preflight))
-        answer_preflight(gateway, exchange, preflight);
+        answer_preflight(gateway, exchange, preflight, "CORS_ORIGINS does not list this origin");
     else if (lane)
         refuse_method(gateway, exchange);
     else if (job_call_is(request->path))
         proxy_job_request(gateway->proxy, exchange, request, &moment);
     else if (orders)
-        administrate(gateway, exchange, request);
+        order(gateway, exchange, request);
     else
         show_route(gateway, exchange, request, moment.now_us);
     gateway_settle(gateway, &moment);
@@ -255,6 +268,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     gateway_settle(gateway, &moment);
     audit_tick(&gateway->audit);
     publish(gateway);
+    config_view_tick(&gateway->options, gateway->events);
 }
 
 /* Drain: existing connections are served as ever, and closed after their next answer. Who would still wait
@@ -317,10 +331,11 @@ static int open_proxy(struct gateway *gateway)
         .jobs_max = (uint32_t)config->jobs_max,
         .jobs_bytes_max = (size_t)config->jobs_max_mb << 20,
         .jobs_keep_us = config->jobs_keep_us,
-        .metrics = &gateway->metrics,
+        .metrics = gateway->metrics,
         .desk = {
             .decided = on_decided, .deferred = on_deferred, .burst_asked = on_burst_asked, .arg = gateway}};
-    struct admin_config admin = {.token = config->admin_token, .client_id = config->client_id};
+    struct admin_config admin = {
+        .token = config->admin_token, .client_id = config->client_id, .cors = &gateway->cors};
     int rc = cache_secret_load(config->state_dir, setup.secret);
 
     if (rc < 0) {
@@ -345,7 +360,7 @@ static int open_bursts(struct gateway *gateway)
                                   .limits = {.requests_max = (unsigned)config->burst_requests_max,
                                              .concurrency_max = (unsigned)config->burst_concurrency_max},
                                   .proxy = gateway->proxy,
-                                  .metrics = &gateway->metrics,
+                                  .metrics = gateway->metrics,
                                   .audit = &gateway->audit};
 
     gateway->bursts = bursts_new(&setup);
@@ -380,7 +395,8 @@ static int open_httpd(struct gateway *gateway)
                   log_str("why", strerror(-fd)));
         return fd;
     }
-    snprintf(ready, sizeof(ready), "port=%u", httpd_port(fd));
+    gateway->options = (struct config_view){.config = config, .process = FOR_GATEWAY, .port = httpd_port(fd)};
+    snprintf(ready, sizeof(ready), "port=%u", gateway->options.port);
     gateway->httpd = httpd_new(loop_base(gateway->loop), fd, &setup, &handlers, gateway);
     if (!gateway->httpd)
         return -1;
@@ -417,7 +433,7 @@ static int make_dirs(const struct config *config)
     return 0;
 }
 
-int gateway_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
+static int judge_origins(const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
     struct cors cors = {.count = 0};
     struct text bad;
@@ -427,26 +443,45 @@ int gateway_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
         snprintf(error, CONFIG_ERROR_BYTES, "CORS_ORIGINS: '%.*s' is %s",
                  (int)(bad.bytes < 200 ? bad.bytes : 200), bad.at,
                  rc == -ENOSPC ? "one too many" : "no origin, such as https://app.example:8443");
-    if (rc < 0 || httpd_address_ok(config->gateway_bind))
+    return rc;
+}
+
+int gateway_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    struct url url;
+    int rc = judge_origins(config, error);
+
+    if (rc < 0)
         return rc;
-    snprintf(error, CONFIG_ERROR_BYTES, "GATEWAY_BIND: '%.200s' is neither an IP address nor localhost",
-             config->gateway_bind);
+    if (!httpd_address_ok(config->gateway_bind))
+        snprintf(error, CONFIG_ERROR_BYTES, "GATEWAY_BIND: '%.200s' is neither an IP address nor localhost",
+                 config->gateway_bind);
+    else if (config->dashboard_url[0] && !url_read(text_of(config->dashboard_url), &url))
+        snprintf(error, CONFIG_ERROR_BYTES,
+                 "DASHBOARD_URL: '%.255s' is no http or https URL, in small letters, without user and query",
+                 config->dashboard_url);
+    else
+        return 0;
     return -EINVAL;
 }
 
-/* The state page, where it is known, and what else may read answers. */
+void gateway_place_dashboard(struct gateway *gateway, unsigned port)
+{
+    const struct config *config = gateway->config;
+    struct dashboard dashboard = {.url = config->dashboard_url, .bind = config->metricsd_bind, .port = port};
+
+    gateway->dashboard_port = port;
+    if (dashboard_place(&dashboard, gateway->dashboard_url, &gateway->cors) < 0)
+        log_warn("dashboard_moved_too_often", log_int("port", (int64_t)port));
+}
+
+/* What else may read answers. */
 static void know_pages(struct gateway *gateway, const struct config *config)
 {
-    struct text bad, page;
+    struct text bad;
 
     cors_add_list(&gateway->cors, text_of(config->cors_origins), &bad); /* gateway_judge() has looked */
-    if (config->metricsd_port == 0)
-        return;
-    snprintf(gateway->state_url, sizeof(gateway->state_url), "http://%s:%d/", config->metricsd_bind,
-             (int)config->metricsd_port);
-    page = text_of(gateway->state_url);
-    page.bytes--; /* an origin has no path */
-    cors_add(&gateway->cors, page);
+    gateway_place_dashboard(gateway, (unsigned)config->metricsd_port);
 }
 
 struct gateway *gateway_new(struct loop *loop, const struct config *config)

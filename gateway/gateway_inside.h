@@ -4,15 +4,15 @@
 #define SLUICE_GATEWAY_INSIDE_H
 
 #include "common/audit.h"
+#include "common/config_view.h"
 #include "gateway/admin.h"
 #include "gateway/bursts.h"
 #include "gateway/cors.h"
+#include "gateway/dashboard.h"
 #include "gateway/feed.h"
 #include "gateway/gateway.h"
 #include "gateway/health.h"
 #include "gateway/proxy.h"
-
-#define STATE_URL_BYTES (CONFIG_TEXT_BYTES + 32)
 
 struct gateway {
     const struct config *config;
@@ -33,13 +33,17 @@ struct gateway {
     bool unconnected;    /* the last connection of a drain has closed */
     struct feed feed;
     struct health_facts health;
-    struct metrics metrics;
-    char state_url[STATE_URL_BYTES];
+    struct metrics *metrics; /* in events */
+    struct config_view options;
+    unsigned dashboard_port; /* where it is known to be */
+    char dashboard_url[URL_BYTES];
     struct cors cors;
 };
 
 /* gateway.c */
 struct moment gateway_now(void);
+/* The dashboard is there from now on. */
+void gateway_place_dashboard(struct gateway *gateway, unsigned port);
 /* After something has come to the proxy. */
 void gateway_settle(struct gateway *gateway, const struct moment *moment);
 

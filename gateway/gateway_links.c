@@ -6,7 +6,7 @@ static void link_changed(struct gateway *gateway, bool up, int64_t now_us)
 {
     gateway->health.scheduler_up = up;
     gateway->link_us = now_us;
-    metric_set(&gateway->metrics, METRIC_GATEWAY_LINK_UP, up ? 1 : 0);
+    metric_set(gateway->metrics, METRIC_GATEWAY_LINK_UP, up ? 1 : 0);
 }
 
 static void on_up(void *arg, uint64_t peer, struct text role)
@@ -75,6 +75,9 @@ static void on_feed(void *arg, struct text topic, const struct message *message,
 
     (void)topic;
     feed_take(&gateway->feed, message, body, clock_now_us());
+    if (!gateway->config->dashboard_url[0] && gateway->feed.port != 0 &&
+        gateway->feed.port != gateway->dashboard_port)
+        gateway_place_dashboard(gateway, gateway->feed.port);
 }
 
 int gateway_open_links(struct gateway *gateway)
@@ -87,11 +90,15 @@ int gateway_open_links(struct gateway *gateway)
     gateway->bus = bus_new(loop_base(gateway->loop));
     if (!gateway->bus)
         return -1;
-    config_endpoint(gateway->config, "events", endpoint);
-    gateway->events = event_publisher_new(gateway->bus, endpoint, "gateway");
+    gateway->events = event_publisher_new(gateway->bus, gateway->config, "gateway");
+    if (!gateway->events)
+        return -1;
+    gateway->metrics = event_metrics(gateway->events);
+    if (event_degraded(gateway->events) < 0)
+        log_warn("counts_at_risk", log_str("why", strerror(-event_degraded(gateway->events))));
     gateway->audit = (struct audit){.events = gateway->events, .left_out = DECISION_GATEWAY_LEFT_OUT};
     config_endpoint(gateway->config, "feed", endpoint);
-    if (!gateway->events || !bus_subscribe_connect(gateway->bus, endpoint, topics, on_feed, gateway))
+    if (!bus_subscribe_connect(gateway->bus, endpoint, topics, on_feed, gateway))
         return -1;
     config_endpoint(gateway->config, "gateways", endpoint);
     gateway->link = bus_connect(gateway->bus, endpoint, "gateway", &handlers, gateway);

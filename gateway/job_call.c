@@ -1,7 +1,7 @@
 /* job_call.c - see job_call.h. */
 #include "gateway/job_call.h"
 
-#include "gateway/params.h"
+#include "common/params.h"
 #include "gateway/patience.h"
 
 #define QUERY_BYTES 512

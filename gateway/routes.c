@@ -6,6 +6,7 @@
 
 #define PROMETHEUS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define US_IN_SECOND    1e6
+#define SEE_THERE       302
 #define UNAVAILABLE     503
 #define NOT_ALLOWED     405
 
@@ -182,7 +183,7 @@ static const struct route routes[] = {
     {.path = "/metrics", .help = "the whole stack, for Prometheus", .show = show_metrics},
     {.path = "/dashboard-metrics", .help = "totals as JSON", .show = show_dashboard_metrics},
     {.path = "/circuit-breaker-status", .help = "the circuit breaker as JSON", .show = show_breaker},
-    {.path = "/", .help = "this list", .show = show_index},
+    {.path = "/", .help = "to the dashboard; for programs this list", .show = show_index},
 };
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
 
@@ -194,8 +195,8 @@ static void show_index(const struct route_view *view, struct route_page *page)
     json_begin_object(&json);
     put_string(&json, "name", "sluice");
     put_string(&json, "version", SLUICE_VERSION);
-    if (view->state_url[0])
-        put_string(&json, "state", view->state_url);
+    if (view->dashboard_url[0])
+        put_string(&json, "dashboard", view->dashboard_url);
     json_key(&json, "endpoints");
     json_begin_object(&json);
     for (unsigned i = 0; i < LANE_COUNT; i++)
@@ -206,7 +207,8 @@ static void show_index(const struct route_view *view, struct route_page *page)
     put_string(&json, "/admin/", "orders of operators (gateway/README.md)");
     json_end_object(&json);
     json_end_object(&json);
-    finish(page, 200, &json);
+    finish(page, view->dashboard_url[0] ? SEE_THERE : 200, &json);
+    page->location = view->dashboard_url[0] ? view->dashboard_url : NULL;
 }
 
 const struct route *route_find(struct text path)
@@ -240,7 +242,7 @@ void route_show(const struct route *route, const struct route_view *view, struct
     struct httpd_reply reply = {.status = 200};
     struct route_page page;
 
-    page.detail = NULL;
+    page.detail = page.location = NULL;
     route->show(view, &page);
     if (!page.type) {
         route_refuse(exchange, page.status, page.detail, request_id);
@@ -248,6 +250,8 @@ void route_show(const struct route *route, const struct route_view *view, struct
     }
     reply.status = page.status;
     reply.fields = render_own(fields, page.type, request_id, NULL);
+    if (page.location)
+        reply.fields = render_field(fields, reply.fields, "Location", page.location);
     reply.body = page.body;
     httpd_reply(exchange, &reply);
 }

@@ -12,15 +12,16 @@
 struct route_view {
     const struct health_facts *health;
     const struct feed *feed;
-    const char *state_url; /* of metricsd's page; "" when it is not known */
+    const char *dashboard_url; /* "" when it is not known */
     int64_t now_us;
 };
 
 struct route_page {
     int status;
-    const char *type;   /* media type; NULL: there is no page, answer a problem of that status */
-    const char *detail; /* of that problem */
-    struct text body;   /* in the buffer, or borrowed from the view */
+    const char *type;     /* media type; NULL: there is no page, answer a problem of that status */
+    const char *detail;   /* of that problem */
+    const char *location; /* NULL: nowhere else */
+    struct text body;     /* in the buffer, or borrowed from the view */
     char buffer[ROUTE_PAGE_BYTES];
 };
 

@@ -1,6 +1,5 @@
-/* metricsd.c - see metricsd.h. Here: the sockets, what comes in by them, and the tick of once a second, which
- * alone renders. */
-#include "metricsd/metricsd.h"
+/* metricsd.c - see metricsd.h. Here: its sockets, what it gives over HTTP, and its end. */
+#include "metricsd/metricsd_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,187 +8,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "common/bus.h"
 #include "common/clock.h"
 #include "common/httpd.h"
 #include "common/log.h"
 #include "metricsd/feed_endpoint.h"
-#include "metricsd/prometheus.h"
-#include "metricsd/savings.h"
-#include "metricsd/snapshot.h"
-#include "metricsd/state_json.h"
-#include "metricsd/web.h"
 
 #define TICK_SECONDS 1
-
-struct metricsd {
-    struct loop *loop;
-    int lock_fd;
-    struct bus *bus;
-    struct bus_socket *events, *world, *local; /* world: FEED_ENDPOINT; local: for the gateways */
-    struct web *web;
-    struct event *tick;
-    struct store *store;
-    int64_t started_at_us;
-    uint64_t feed_seq;      /* events and snapshots put on the feed */
-    uint64_t strange_total; /* messages that are not for us */
-    int64_t bad_logged;
-    uint64_t starts_logged[STORE_KINDS];
-    unsigned up_logged[STORE_KINDS];
-    /* As of the last tick: */
-    struct metrics sum;
-    struct snapshot snapshot;
-    struct text prometheus;
-    struct text state; /* rendered when first asked for; at == NULL: not since the last tick */
-    char prometheus_room[PROMETHEUS_BYTES];
-    char state_room[STATE_JSON_BYTES];
-};
-
-static void post(struct metricsd *metricsd, const char *topic, struct message *message, struct bus_body *body)
-{
-    bus_post(metricsd->local, topic, message, body);
-    if (metricsd->world)
-        bus_post(metricsd->world, topic, message, body);
-}
-
-/* The topic is made anew: a topic that does not say what the message is would mislead subscribers. */
-static void pass_on(struct metricsd *metricsd, const struct message *message)
-{
-    char topic[sizeof("event..") + 2 * MESSAGE_LABEL_BYTES];
-    struct message copy = *message;
-
-    copy.to = 0;
-    snprintf(topic, sizeof(topic), "event.%.*s.%.*s", TEXT_ARGS(message->event.process),
-             TEXT_ARGS(message->event.name));
-    metricsd->feed_seq++;
-    post(metricsd, topic, &copy, NULL);
-}
-
-static void on_message(void *arg, struct text topic, const struct message *message, struct bus_body *body)
-{
-    struct metricsd *metricsd = arg;
-    int64_t now_us = clock_now_us();
-
-    (void)topic;
-    (void)body;
-    if (message->type == MESSAGE_TYPE_event) {
-        if (store_add_event(metricsd->store, now_us, message->from, &message->event) == 0)
-            pass_on(metricsd, message);
-    } else if (message->type == MESSAGE_TYPE_totals) {
-        store_add_totals(metricsd->store, now_us, message->from, &message->totals);
-    } else if (message->type == MESSAGE_TYPE_distribution) {
-        store_add_distribution(metricsd->store, now_us, message->from, &message->distribution);
-    } else {
-        metricsd->strange_total++;
-    }
-}
-
-static int64_t own_value(const struct metricsd *metricsd, enum metric metric, int64_t now_us)
-{
-    struct store_counts counts = store_counts(metricsd->store);
-    uint64_t sum = 0;
-
-    switch (metric) {
-    case METRIC_METRICSD_EVENTS:
-        return (int64_t)counts.events;
-    case METRIC_METRICSD_GAPS:
-        return (int64_t)counts.lost;
-    case METRIC_METRICSD_BAD:
-        return (int64_t)(bus_stats(metricsd->events)->bad_total + counts.bad + metricsd->strange_total);
-    case METRIC_METRICSD_UNKNOWN:
-        return (int64_t)counts.unknown;
-    case METRIC_METRICSD_REFUSED:
-        return (int64_t)counts.refused;
-    case METRIC_METRICSD_PROCESSES:
-        for (int i = 0; i < STORE_KINDS; i++)
-            sum += store_kind_up(metricsd->store, (enum store_kind)i, now_us);
-        return (int64_t)sum;
-    case METRIC_METRICSD_FEED:
-        return (int64_t)metricsd->feed_seq;
-    case METRIC_METRICSD_FEED_DROPPED:
-        sum = bus_stats(metricsd->local)->dropped_total;
-        return (int64_t)(sum + (metricsd->world ? bus_stats(metricsd->world)->dropped_total : 0));
-    default:
-        return 0;
-    }
-}
-
-/* metricsd is a process like the others; its totals only have a shorter way. */
-static void add_own(struct metricsd *metricsd, int64_t now_us)
-{
-    struct message_pair pairs[METRIC_COUNT];
-    struct message_totals totals = {.process = text_of(store_kind_name(STORE_METRICSD)),
-                                    .pid = (uint64_t)getpid(),
-                                    .uptime_us = now_us - metricsd->started_at_us};
-
-    for (int i = 0; i < METRIC_COUNT; i++) {
-        const struct metric_spec *spec = metric_spec((enum metric)i);
-
-        if (text_equal(totals.process, spec->process))
-            pairs[totals.values.count++] =
-                (struct message_pair){text_of(spec->key), own_value(metricsd, (enum metric)i, now_us)};
-    }
-    totals.values.items = pairs;
-    store_add_totals(metricsd->store, now_us, bus_epoch(metricsd->bus), &totals);
-}
-
-/* What has changed since the last tick, in a line each at most: a flood must not flood the log. */
-static void log_changes(struct metricsd *metricsd, int64_t now_us)
-{
-    int64_t bad = own_value(metricsd, METRIC_METRICSD_BAD, now_us);
-
-    for (int i = 0; i < STORE_KINDS; i++) {
-        uint64_t starts = store_kind_starts(metricsd->store, (enum store_kind)i);
-        unsigned up = store_kind_up(metricsd->store, (enum store_kind)i, now_us);
-
-        if (starts != metricsd->starts_logged[i] || up != metricsd->up_logged[i])
-            log_info("processes", log_str("kind", store_kind_name((enum store_kind)i)), log_int("up", up),
-                     log_int("starts", (int64_t)starts));
-        metricsd->starts_logged[i] = starts;
-        metricsd->up_logged[i] = up;
-    }
-    if (bad != metricsd->bad_logged)
-        log_warn("bad_messages", log_int("more", bad - metricsd->bad_logged), log_int("total", bad));
-    metricsd->bad_logged = bad;
-}
-
-static void post_exposition(struct metricsd *metricsd)
-{
-    struct message message = {.type = MESSAGE_TYPE_exposition, .exposition = {.seq = metricsd->feed_seq}};
-    struct bus_body *body = bus_body_new(metricsd->prometheus);
-
-    if (body)
-        post(metricsd, "exposition", &message, body);
-    bus_body_free(body);
-}
-
-static void on_tick(evutil_socket_t fd, short what, void *arg)
-{
-    int64_t now_us = clock_now_us(), wall_us = clock_wall_us();
-    struct metricsd *metricsd = arg;
-    struct message message;
-    int rc;
-
-    (void)fd;
-    (void)what;
-    metricsd->feed_seq++; /* the snapshot that is being made */
-    add_own(metricsd, now_us);
-    log_changes(metricsd, now_us);
-    store_sum(metricsd->store, now_us, &metricsd->sum);
-    savings_derive(&metricsd->sum);
-    metricsd->snapshot.seq = metricsd->feed_seq;
-    metricsd->snapshot.at_us = wall_us;
-    snapshot_fill(&metricsd->snapshot, metricsd->store, &metricsd->sum, now_us);
-    message = snapshot_message(&metricsd->snapshot);
-    post(metricsd, "snapshot", &message, NULL);
-    rc = prometheus_render(metricsd->store, &metricsd->sum, now_us, wall_us, metricsd->prometheus_room,
-                           sizeof(metricsd->prometheus_room), &metricsd->prometheus);
-    if (rc < 0)
-        log_error("exposition_too_long", log_int("bytes", sizeof(metricsd->prometheus_room)));
-    else
-        post_exposition(metricsd);
-    metricsd->state = (struct text){.at = NULL};
-}
 
 static struct text give_metrics(void *arg)
 {
@@ -201,21 +25,55 @@ static struct text give_metrics(void *arg)
 static struct text give_state(void *arg)
 {
     struct metricsd *metricsd = arg;
+    struct state_parts parts = {.epoch = bus_epoch(metricsd->bus),
+                                .store = metricsd->store,
+                                .snapshot = &metricsd->snapshot,
+                                .windows = metricsd->windows,
+                                .slots = metricsd->slots,
+                                .views = metricsd->views,
+                                .links = &metricsd->links};
 
-    if (!metricsd->state.at &&
-        state_json_render(metricsd->store, &metricsd->snapshot, clock_now_us(), metricsd->state_room,
-                          sizeof(metricsd->state_room), &metricsd->state) < 0)
+    if (!metricsd->state.at && state_json_render(&parts, clock_now_us(), metricsd->state_room,
+                                                 sizeof(metricsd->state_room), &metricsd->state) < 0)
         log_error("state_too_long", log_int("bytes", sizeof(metricsd->state_room)));
     return metricsd->state;
 }
 
-static const struct web_sources sources = {.state = give_state, .metrics = give_metrics};
+static struct text give_history(void *arg, enum history_span span)
+{
+    struct metricsd *metricsd = arg;
+    struct text *text = &metricsd->histories[span];
+    char *room = metricsd->history_rooms[span];
+
+    if (!text->at &&
+        history_json_render(metricsd->history, span, room, sizeof(metricsd->history_rooms[span]), text) < 0)
+        log_error("history_too_long", log_int("bytes", sizeof(metricsd->history_rooms[span])));
+    return *text;
+}
+
+static struct text give_policy(void *arg)
+{
+    struct metricsd *metricsd = arg;
+
+    return (struct text){.at = metricsd->policy_room,
+                         .bytes = links_policy(&metricsd->links, metricsd->policy_room)};
+}
+
+static const struct web_sources sources = {
+    .state = give_state, .history = give_history, .metrics = give_metrics, .policy = give_policy};
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    metricsd_tick(arg);
+}
 
 static void on_drained(void *arg)
 {
     struct metricsd *metricsd = arg;
 
-    on_tick(-1, 0, metricsd); /* whoever still listens gets the last word */
+    metricsd_tick(metricsd); /* whoever still listens gets the last word */
     loop_drained(metricsd->loop);
 }
 
@@ -247,15 +105,43 @@ static bool take_lock(struct metricsd *metricsd, const struct config *config)
     return true;
 }
 
-static bool open_web(struct metricsd *metricsd, const struct config *config, unsigned *port)
+/* What went before: processes that are gone, other metricsds among them. Without it the sums begin at
+ * nothing. */
+static bool open_past(struct metricsd *metricsd, const struct config *config)
+{
+    int rc = past_open(&metricsd->past, metricsd->store, config->runtime_dir), error;
+
+    if (rc < 0 && rc != -ENOENT)
+        log_warn("past_unknown", log_str("why", strerror(-rc)));
+    metricsd->ledger =
+        ledger_open(config->runtime_dir, store_kind_name(STORE_METRICSD), bus_epoch(metricsd->bus), &error);
+    if (!metricsd->ledger)
+        return complain("start_failed", "ledger", ENOMEM);
+    if (error < 0)
+        log_warn("counts_at_risk", log_str("why", strerror(-error)));
+    return true;
+}
+
+static bool open_web(struct metricsd *metricsd, const struct config *config)
 {
     int fd = httpd_listen(config->metricsd_bind, (unsigned)config->metricsd_port);
 
     if (fd < 0)
         return complain("listen_failed", config->metricsd_bind, -fd);
-    *port = httpd_port(fd);
+    metricsd->port = httpd_port(fd);
     metricsd->web = web_new(loop_base(metricsd->loop), fd, &sources, metricsd);
     return metricsd->web || complain("listen_failed", config->metricsd_bind, ENOMEM);
+}
+
+static int judge_link(const char *name, const char *value, char error[CONFIG_ERROR_BYTES])
+{
+    struct url url;
+
+    if (!value[0] || url_read(text_of(value), &url))
+        return 0;
+    snprintf(error, CONFIG_ERROR_BYTES,
+             "%s: '%.255s' is no http or https URL, in small letters, without user and query", name, value);
+    return -EINVAL;
 }
 
 int metricsd_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
@@ -270,8 +156,8 @@ int metricsd_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
         snprintf(error, CONFIG_ERROR_BYTES, "FEED_ENDPOINT: '%.200s' is %s", config->feed_endpoint,
                  rc == -EACCES ? "not on a loopback address, and the feed is not protected"
                                : "not of the form ipc://PATH or tcp://ADDRESS:PORT");
-    else
-        return 0;
+    else if (judge_link("GATEWAY_URL", config->gateway_url, error) == 0)
+        return judge_link("SIMULATOR_URL", config->simulator_url, error);
     return -EINVAL;
 }
 
@@ -297,7 +183,7 @@ static bool open_events(struct metricsd *metricsd, const struct config *config)
     char endpoint[CONFIG_ENDPOINT_BYTES];
 
     config_endpoint(config, "events", endpoint);
-    metricsd->events = bus_subscribe_bind(metricsd->bus, endpoint, topics, on_message, metricsd);
+    metricsd->events = bus_subscribe_bind(metricsd->bus, endpoint, topics, metricsd_hear, metricsd);
     return metricsd->events || complain("bind_failed", endpoint, errno);
 }
 
@@ -306,29 +192,52 @@ static bool start_tick(struct metricsd *metricsd)
     static const struct timeval interval = {.tv_sec = TICK_SECONDS};
 
     snapshot_init(&metricsd->snapshot);
+    metricsd->snapshot.port = metricsd->port;
     metricsd->started_at_us = clock_now_us();
     metricsd->tick = event_new(loop_base(metricsd->loop), -1, EV_PERSIST, on_tick, metricsd);
     if (!metricsd->tick || event_add(metricsd->tick, &interval) < 0)
         return complain("start_failed", "timer", ENOMEM);
-    on_tick(-1, 0, metricsd);
+    metricsd_tick(metricsd);
     return true;
+}
+
+/* As the others tell theirs, but by a shorter way. They stay what they are. */
+static void tell_options(struct metricsd *metricsd, const struct config *config)
+{
+    struct message_view message = {.process = text_of(store_kind_name(STORE_METRICSD)),
+                                   .name = text_of(CONFIG_VIEW_NAME)};
+    struct config_view view = {.config = config, .process = FOR_METRICSD, .port = metricsd->port};
+    char room[CONFIG_VIEW_BYTES];
+    struct text text;
+
+    if (config_view_render(&view, room, sizeof(room), &text) == 0)
+        views_add(metricsd->views, metricsd->store, bus_epoch(metricsd->bus), &message, text, clock_now_us());
+}
+
+static bool make_stores(struct metricsd *metricsd)
+{
+    metricsd->store = store_new(clock_now_us());
+    metricsd->windows = windows_new();
+    metricsd->history = history_new();
+    metricsd->slots = slots_new();
+    metricsd->views = views_new();
+    return metricsd->store && metricsd->windows && metricsd->history && metricsd->slots && metricsd->views;
 }
 
 /* Events are bound last: until then nobody's are taken, so none are taken and not shown. */
 static bool start(struct metricsd *metricsd, const struct config *config)
 {
     char details[FEED_ENDPOINT_BYTES + 64];
-    unsigned port = 0;
 
-    metricsd->store = store_new();
     metricsd->bus = bus_new(loop_base(metricsd->loop));
-    if (!metricsd->store || !metricsd->bus)
+    if (!metricsd->bus || !make_stores(metricsd))
         return complain("start_failed", "memory or descriptors", ENOMEM);
-    if (!take_lock(metricsd, config) || !open_feed(metricsd, config) || !open_web(metricsd, config, &port) ||
-        !open_events(metricsd, config) || !start_tick(metricsd))
+    if (!take_lock(metricsd, config) || !open_past(metricsd, config) || !open_feed(metricsd, config) ||
+        !open_web(metricsd, config) || !open_events(metricsd, config) || !start_tick(metricsd))
         return false;
+    tell_options(metricsd, config);
     loop_on_drain(metricsd->loop, on_drain, metricsd);
-    snprintf(details, sizeof(details), "port=%u feed=%s", port,
+    snprintf(details, sizeof(details), "port=%u feed=%s", metricsd->port,
              bus_endpoint(metricsd->world ? metricsd->world : metricsd->local));
     loop_ready(metricsd->loop, details);
     return true;
@@ -344,6 +253,7 @@ struct metricsd *metricsd_new(struct loop *loop, const struct config *config)
     }
     metricsd->loop = loop;
     metricsd->lock_fd = -1;
+    links_init(&metricsd->links, config->gateway_url, config->simulator_url);
     if (!start(metricsd, config)) {
         metricsd_free(metricsd);
         return NULL;
@@ -359,7 +269,12 @@ void metricsd_free(struct metricsd *metricsd)
         event_free(metricsd->tick);
     web_free(metricsd->web);
     bus_free(metricsd->bus);
+    views_free(metricsd->views);
+    slots_free(metricsd->slots);
+    history_free(metricsd->history);
+    windows_free(metricsd->windows);
     store_free(metricsd->store);
+    ledger_close(metricsd->ledger);
     if (metricsd->lock_fd >= 0)
         close(metricsd->lock_fd);
     free(metricsd);

@@ -1,5 +1,5 @@
-/* page.h - the files that the build makes of metricsd/dashboard/, turned into C (embed.cmake), so that the program is
- * whole. */
+/* page.h - the files that the build makes of metricsd/dashboard/, turned into C (embed.cmake), so that the
+ * program is whole. */
 #ifndef SLUICE_METRICSD_PAGE_H
 #define SLUICE_METRICSD_PAGE_H
 

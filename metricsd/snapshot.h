@@ -16,9 +16,18 @@
 #define SNAPSHOT_QUANTILES (SNAPSHOT_POINTS * HISTOGRAM_COUNT)
 #define SNAPSHOT_KEY_BYTES 96
 
+extern const struct snapshot_point {
+    const char *name;
+    double quantile;
+} snapshot_points[SNAPSHOT_POINTS];
+
+/* `gateway.request_seconds.p50`, in a room of SNAPSHOT_KEY_BYTES. */
+void snapshot_key(char *room, enum metric_histogram histogram, const char *what);
+
 struct snapshot {
     uint64_t seq;  /* the feed's sequence number it stands at */
     int64_t at_us; /* wall clock */
+    unsigned port; /* where the dashboard is served */
     struct message_pair values[SNAPSHOT_VALUES];
     struct message_pair quantiles[SNAPSHOT_QUANTILES];
     char keys[SNAPSHOT_VALUES + SNAPSHOT_QUANTILES][SNAPSHOT_KEY_BYTES];
@@ -27,7 +36,7 @@ struct snapshot {
 /* Makes the names; every value is 0. Do not move it afterwards. */
 void snapshot_init(struct snapshot *snapshot);
 
-/* Takes down how the store stands; sum is its store_sum(). Leaves seq and at_us alone. */
+/* Takes down how the store stands; sum is its store_sum(). Leaves seq, at_us and port alone. */
 void snapshot_fill(struct snapshot *snapshot, const struct store *store, const struct metrics *sum,
                    int64_t now_us);
 

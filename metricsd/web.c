@@ -8,17 +8,16 @@
 #include "common/clock.h"
 #include "common/httpd.h"
 #include "common/json.h"
+#include "common/params.h"
+#include "metricsd/links.h"
 #include "metricsd/page.h"
 #include "metricsd/prometheus.h"
 
 #define JSON_TYPE     "application/json"
 #define PROBLEM_TYPE  "application/problem+json"
 #define PROBLEM_BYTES 1024
+#define LINE_BYTES    2048 /* of a request line */
 
-/* The page's own files and nothing else: no inline script, no other host, no frame. */
-#define PAGE_POLICY                                                                                          \
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " \
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
 #define COMMON_FIELDS "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
 
 struct web {
@@ -28,10 +27,13 @@ struct web {
     bool draining;
 };
 
+/* What is answered: a file of page.h, what is given at the moment, or what is given for the query, which may
+ * be refused: then `problem` says why. */
 struct route {
     const char *path, *type;
-    const char *file;                              /* of page.h, or */
-    struct text (*content)(const struct web *web); /* what is given at the moment */
+    const char *file;
+    struct text (*content)(const struct web *web);
+    bool (*query)(const struct web *web, struct text query, struct text *content, const char **problem);
 };
 
 static struct text give_state(const struct web *web)
@@ -56,11 +58,32 @@ static struct text give_ready(const struct web *web)
     return web->draining ? (struct text){.at = NULL} : text_of("{\"status\":\"ready\"}");
 }
 
+static bool give_history(const struct web *web, struct text query, struct text *content, const char **problem)
+{
+    struct param span = {.name = "span"};
+    enum history_span found;
+    char room[LINE_BYTES];
+    const char *bad;
+
+    if (params_read(query, &span, 1, room, &bad) < 0) {
+        *problem = "span is given twice, or the query's percent-encoding is broken";
+        return false;
+    }
+    found = span.value.at ? history_span_find(span.value) : HISTORY_SPANS;
+    if (found == HISTORY_SPANS) {
+        *problem = span.value.at ? "span is neither 15m nor 24h" : "span is missing: 15m or 24h";
+        return false;
+    }
+    *content = web->sources->history(web->arg, found);
+    return true;
+}
+
 static const struct route routes[] = {
     {.path = "/", .type = "text/html; charset=utf-8", .file = "index.html"},
     {.path = "/app.css", .type = "text/css; charset=utf-8", .file = "app.css"},
     {.path = "/app.js", .type = "text/javascript; charset=utf-8", .file = "app.js"},
     {.path = "/api/state", .type = JSON_TYPE, .content = give_state},
+    {.path = "/api/history", .type = JSON_TYPE, .query = give_history},
     {.path = "/metrics", .type = PROMETHEUS_TYPE, .content = give_metrics},
     {.path = "/livez", .type = JSON_TYPE, .content = give_alive},
     {.path = "/readyz", .type = JSON_TYPE, .content = give_ready},
@@ -117,14 +140,15 @@ static void reply_problem(struct httpd_exchange *exchange, int status, const cha
     httpd_reply(exchange, &reply);
 }
 
-static void reply_content(struct httpd_exchange *exchange, const struct route *route, struct text content)
+static void reply_content(const struct web *web, struct httpd_exchange *exchange, const struct route *route,
+                          struct text content)
 {
+    struct text policy = route->file ? web->sources->policy(web->arg) : text_of("");
     struct httpd_reply reply = {.status = 200, .body = content};
-    char lines[512];
+    char lines[LINKS_POLICY_BYTES + 512];
 
-    snprintf(lines, sizeof(lines), "Content-Type: %s\r\n%s" COMMON_FIELDS "%s", route->type,
-             route->file ? "Cache-Control: no-cache\r\n" : "Cache-Control: no-store\r\n",
-             route->file ? PAGE_POLICY : "");
+    snprintf(lines, sizeof(lines), "Content-Type: %s\r\n%s" COMMON_FIELDS "%.*s", route->type,
+             route->file ? "Cache-Control: no-cache\r\n" : "Cache-Control: no-store\r\n", TEXT_ARGS(policy));
     reply.fields = text_of(lines);
     httpd_reply(exchange, &reply);
 }
@@ -133,6 +157,7 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
 {
     const struct route *route = find_route(request->path);
     const struct web *web = arg;
+    const char *problem;
     struct text content;
 
     if (!route) {
@@ -143,9 +168,14 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
         reply_problem(exchange, 405, "Method Not Allowed", "This can only be read", "Allow: GET, HEAD\r\n");
         return;
     }
-    content = route->file ? find_file(route->file) : route->content(web);
+    if (route->query && !route->query(web, request->query, &content, &problem)) {
+        reply_problem(exchange, 400, "Bad Request", problem, "");
+        return;
+    }
+    if (!route->query)
+        content = route->file ? find_file(route->file) : route->content(web);
     if (content.at)
-        reply_content(exchange, route, content);
+        reply_content(web, exchange, route, content);
     else
         reply_problem(exchange, 503, "Service Unavailable",
                       web->draining ? "metricsd is shutting down" : "This is not available now",
@@ -170,7 +200,7 @@ static size_t on_refusal(void *arg, int status, const char *detail, char *buffer
 static const struct httpd_handlers handlers = {.request = on_request, .gone = on_gone, .refusal = on_refusal};
 
 static const struct httpd_config config = {
-    .limits = {.line_bytes = 2048,
+    .limits = {.line_bytes = LINE_BYTES,
                .field_bytes = 8192,
                .head_bytes = 16384,
                .field_count = HTTP_MAX_FIELDS,

@@ -6,13 +6,10 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
-#include "common/json.h"
+#include "scheduler/queue_view.h"
 #include "scheduler/scheduler_inside.h"
 
 #define PATIENCE_US (5 * US_PER_SECOND) /* the gateway waits no longer */
-#define ENTRY_BYTES 320                 /* of one request in the page, at most */
-#define PAGE_BYTES  512                 /* around them */
-#define ID_BYTES    34                  /* of a request's name, with NUL */
 
 _Static_assert(DECISION_SCHEDULER_CONTROL_PURGE - DECISION_SCHEDULER_CONTROL_POLICY == CONTROL_ORDER_MAX,
                "one decision for each order");
@@ -159,6 +156,7 @@ void controls_order(struct scheduler *scheduler, uint64_t gateway, const struct 
     if (!outcome)
         return;
     scheduler_pump_soon(scheduler);
+    view_pace_change(&scheduler->pace);
     gateways_tell(scheduler); /* before the answer: who reads it finds /readyz told */
     conclude(scheduler, gateway, control, outcome, 0);
 }
@@ -203,96 +201,27 @@ void controls_tick(struct scheduler *scheduler, int64_t now_us)
     }
 }
 
-static void put_int(struct json *json, const char *key, int64_t value)
-{
-    json_key(json, key);
-    json_int(json, value);
-}
-
-/* "1122334455667788-0000000000000001": its gateway's epoch and its number there. */
-static void name_request(struct waiter_id id, char name[ID_BYTES])
-{
-    snprintf(name, ID_BYTES, "%016" PRIx64 "-%016" PRIx64, id.gateway, id.request);
-}
-
-/* The client is the keyed hash that the gateway made of its id; what was asked, nobody here knows. */
-static void put_entry(struct json *json, const struct lane *lane, const struct core_entry *entry,
-                      int64_t now_us)
-{
-    const struct waiter *waiter = entry->waiter;
-    char name[ID_BYTES];
-
-    name_request(waiter->id, name);
-    json_begin_object(json);
-    json_key(json, "id");
-    json_string(json, name);
-    json_key(json, "lane");
-    json_string(json, lane->name);
-    put_int(json, "priority", waiter->priority);
-    json_key(json, "client");
-    json_text(json, ticket_client(waiter->mine));
-    put_int(json, "age_ms", (now_us - waiter->arrival_us) / US_PER_MS);
-    put_int(json, "remaining_ms", (waiter->deadline_us - now_us) / US_PER_MS);
-    put_int(json, "position", entry->position);
-    json_key(json, "eta_ms");
-    if (entry->eta_us >= 0)
-        json_int(json, entry->eta_us / US_PER_MS);
-    else
-        json_null(json);
-    json_key(json, "shared");
-    json_bool(json, waiter->joined);
-    json_end_object(json);
-}
-
-/* Lane by lane, in the order of their queues. False when `after` does not wait (any more). */
 static bool put_queue(struct scheduler *scheduler, struct json *json, const struct message_query *query,
                       struct core_entry *entries, int64_t now_us)
 {
-    struct waiter_id id = {.gateway = query->gateway, .request = query->submitted}, last = id;
-    const struct waiter_id *after = id.gateway || id.request ? &id : NULL;
-    unsigned room = (unsigned)query->limit;
-    bool found = !after;
-    char name[ID_BYTES];
+    struct waiter_id id = {.gateway = query->gateway, .request = query->submitted};
+    struct queue_page page = {.lanes = scheduler->lanes,
+                              .lane_count = LANES,
+                              .after = id.gateway || id.request ? &id : NULL,
+                              .entries = entries,
+                              .limit = (unsigned)query->limit,
+                              .now_us = now_us};
 
-    json_key(json, "requests");
-    json_begin_array(json);
-    for (size_t i = 0; i < LANES; i++) {
-        const struct lane *lane = &scheduler->lanes[i];
-        int count = core_list(lane->core, found ? NULL : after, now_us, entries, room);
-
-        for (int e = 0; e < count; e++)
-            put_entry(json, lane, &entries[e], now_us);
-        found = found || count >= 0;
-        if (count > 0)
-            last = entries[count - 1].waiter->id;
-        room -= count > 0 ? (unsigned)count : 0;
-    }
-    json_end_array(json);
-    json_key(json, "next");
-    name_request(last, name);
-    if (room == 0)
-        json_string(json, name);
-    else
-        json_null(json);
-    return found;
+    return queue_page_put(&page, json);
 }
 
 static void put_controls(struct scheduler *scheduler, struct json *json, int64_t now_us)
 {
-    const struct lane *lane = &scheduler->lanes[0]; /* an order is for every lane: they are all alike */
-    const struct queue_policy *policy;
+    const struct lane *lane = &scheduler->lanes[0];
     struct core_view view;
 
     core_look(lane->core, now_us, &view);
-    json_key(json, "policy");
-    json_string(json, lane->policy->name);
-    json_key(json, "policies");
-    json_begin_array(json);
-    for (unsigned i = 0; (policy = queue_policy_at(i)); i++)
-        json_string(json, policy->name);
-    json_end_array(json);
-    json_key(json, "paused");
-    json_bool(json, view.paused);
+    queue_controls_put(lane, &view, json);
     json_key(json, "seconds");
     json_double(json, (double)view.window_us / US_PER_SECOND);
 }
@@ -300,7 +229,7 @@ static void put_controls(struct scheduler *scheduler, struct json *json, int64_t
 void controls_ask(struct scheduler *scheduler, uint64_t gateway, const struct message_query *query,
                   int64_t now_us)
 {
-    size_t room = PAGE_BYTES + query->limit * ENTRY_BYTES;
+    size_t room = QUEUE_VIEW_FRAME_BYTES + query->limit * QUEUE_VIEW_ROW_BYTES;
     struct core_entry *entries = calloc(query->limit + 1, sizeof(*entries));
     struct message message = {.type = MESSAGE_TYPE_answer, .answer = {.id = query->id, .found = 1}};
     struct bus_body *body = NULL;

@@ -186,6 +186,9 @@ bool core_remove(struct core *core, struct waiter_id id);
 int core_list(struct core *core, const struct waiter_id *after, int64_t now_us, struct core_entry *entries,
               unsigned most);
 
+/* How many it can give altogether: all but those in flight. */
+unsigned core_waiting(const struct core *core);
+
 /* Where that one stands: position 0 is in flight. False when it is not here (any more). */
 bool core_place(struct core *core, struct waiter_id id, int64_t now_us, struct core_entry *entry);
 

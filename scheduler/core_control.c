@@ -64,6 +64,15 @@ int core_list(struct core *core, const struct waiter_id *after, int64_t now_us, 
     return (int)count;
 }
 
+unsigned core_waiting(const struct core *core)
+{
+    unsigned count = roster_waiter_count(&core->roster);
+
+    for (unsigned i = 0; i < core->flights.count; i++)
+        count -= core->flights.table[i].job ? core->flights.table[i].job->count : 0;
+    return count;
+}
+
 bool core_place(struct core *core, struct waiter_id id, int64_t now_us, struct core_entry *entry)
 {
     const struct waiter *waiter = roster_find_waiter(&core->roster, id);

@@ -42,7 +42,7 @@ bool fetchers_hand_over(struct scheduler *scheduler, struct lane *lane, const st
     int64_t wait_us = grant->earliest_us - job->arrival_us;
 
     scheduler_count(scheduler, METRIC_SCHEDULER_GRANTED);
-    histogram_add(&scheduler->metrics.histograms[HISTOGRAM_SCHEDULER_WAIT], wait_us);
+    histogram_add(&scheduler->metrics->histograms[HISTOGRAM_SCHEDULER_WAIT], wait_us);
     scheduler_tell(
         scheduler, lane, DECISION_SCHEDULER_GRANTED,
         &(struct audit_facts){.request = message.fetch.request, .attempt = grant->attempt, .value = wait_us});
@@ -52,6 +52,7 @@ bool fetchers_hand_over(struct scheduler *scheduler, struct lane *lane, const st
 static void serve(struct scheduler *scheduler, const struct lane *lane, const struct waiter *waiter,
                   struct message *result, struct bus_body *body)
 {
+    top_clients_ended(&scheduler->top, ticket_mark(waiter->mine), TOP_SERVED);
     scheduler_tell(scheduler, lane, DECISION_SCHEDULER_SERVED,
                    &(struct audit_facts){.request = ticket_text(waiter->mine),
                                          .attempt = result->result.attempt,
@@ -124,7 +125,7 @@ static void on_sent(struct scheduler *scheduler, const struct message_sent *sent
     if (!lane)
         return;
     late_us = core_sent(lane->core, sent->attempt, sent->sent_at_us);
-    histogram_add(&scheduler->metrics.histograms[HISTOGRAM_SCHEDULER_LATENESS], late_us);
+    histogram_add(&scheduler->metrics->histograms[HISTOGRAM_SCHEDULER_LATENESS], late_us);
     scheduler_tell(scheduler, lane, DECISION_SCHEDULER_SENT,
                    &(struct audit_facts){.attempt = sent->attempt, .value = late_us});
 }

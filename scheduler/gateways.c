@@ -104,6 +104,7 @@ void gateways_reject(struct scheduler *scheduler, const struct lane *lane, const
                                            .wait_us = wait_us > 0 ? wait_us : 0}};
 
     count_refused(scheduler, lane, rejection->reason);
+    top_clients_ended(&scheduler->top, ticket_mark(waiter->mine), TOP_REFUSED);
     scheduler_tell(scheduler, lane, rejection->decision,
                    &(struct audit_facts){.request = ticket_text(waiter->mine),
                                          .attempt = rejection->attempt,
@@ -138,6 +139,7 @@ void gateways_dismiss(struct scheduler *scheduler, const struct lane *lane, stru
 
     if (rejection.reason == REASON_CANCELLED) {
         scheduler_count(scheduler, METRIC_SCHEDULER_CANCELLED);
+        top_clients_ended(&scheduler->top, ticket_mark(waiter->mine), TOP_LEFT);
         scheduler_tell(scheduler, lane, rejection.decision,
                        &(struct audit_facts){.request = ticket_text(waiter->mine),
                                              .reason = rejection.reason,
@@ -209,10 +211,11 @@ static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struc
         .arrival_us = submit->age_us < now_us ? now_us - submit->age_us : 0,
         .deadline_us = submit->remain_us < CORE_NEVER - now_us ? now_us + submit->remain_us : CORE_NEVER};
     struct core_verdict verdict = {.answer = CORE_REFUSED, .reason = REASON_INTERNAL};
+    uint32_t mark = top_clients_submitted(&scheduler->top, request.client, submit->client);
     struct ticket ticket;
 
     scheduler_count(scheduler, METRIC_SCHEDULER_SUBMITTED);
-    request.mine = ticket_write(&ticket, submit->request, submit->client);
+    request.mine = ticket_write(&ticket, submit->request, submit->client, mark);
     request.payload = bus_body_keep(body);
     /* What is submitted again has been counted by the scheduler before this one. */
     if (lane && !submit->again && shadow_arrive(&lane->shadow, submit->client, request.arrival_us))
@@ -223,6 +226,8 @@ static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struc
     }
     if (verdict.answer != CORE_QUEUED)
         bus_body_free(body);
+    if (verdict.answer == CORE_KNOWN || verdict.answer == CORE_REFUSED)
+        top_clients_ended(&scheduler->top, mark, verdict.answer == CORE_KNOWN ? TOP_KNOWN : TOP_REFUSED);
     if (lane)
         scheduler_tell_notes(scheduler, lane);
     if (verdict.answer == CORE_REFUSED)

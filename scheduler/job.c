@@ -35,6 +35,7 @@ void job_add(struct job *job, struct waiter *waiter)
 {
     DL_APPEND(job->waiters, waiter);
     waiter->job = job;
+    job->count++;
     count_priority(job, waiter);
     if (job->waiters == waiter || waiter->arrival_us < job->arrival_us)
         job->arrival_us = waiter->arrival_us;
@@ -46,6 +47,7 @@ void job_drop(struct job *job, struct waiter *waiter)
 
     DL_DELETE(job->waiters, waiter);
     waiter->job = NULL;
+    job->count--;
     if (waiter->priority != job->priority || --job->urgent > 0)
         return;
     job->priority = UINT8_MAX; /* the last of the most urgent: once for each class, not for each waiter */
@@ -63,6 +65,7 @@ struct waiter *job_shift(struct job *job)
         return NULL;
     DL_DELETE(job->waiters, waiter);
     waiter->job = NULL;
+    job->count--;
     return waiter;
 }
 

@@ -46,7 +46,8 @@ struct job {
     void *payload;          /* the shell's */
     int64_t arrival_us;     /* of its oldest waiter, at its submission */
     int64_t granted_us;     /* last dispatch */
-    uint32_t urgent;        /* how many of the waiters have its priority */
+    uint32_t count;         /* of the waiters */
+    uint32_t urgent;        /* how many of them have its priority */
     uint8_t state;          /* enum job_state */
     uint8_t priority;       /* the best of the waiters */
     uint8_t filed;          /* policy priority: the class in which it stands */

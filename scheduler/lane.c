@@ -76,8 +76,11 @@ int lane_open(struct lane *lane, const char *name, unsigned index, const struct 
 
     struct limiter_record record;
 
-    *lane =
-        (struct lane){.name = name, .queue_max = core.queue_max, .breaker = "closed", .state = {.fd = -1}};
+    *lane = (struct lane){.name = name,
+                          .queue_max = core.queue_max,
+                          .burst = core.limiter.burst,
+                          .breaker = "closed",
+                          .state = {.fd = -1}};
     if (!core.policy || limiter_mode_find(text_of(config->rate_limit_mode), &core.limiter.mode) < 0)
         return -EINVAL;
     look_back(lane, index, config, &core, &record, now_us);
@@ -127,12 +130,22 @@ static uint8_t append(char *to, struct text from, size_t most)
     return (uint8_t)bytes;
 }
 
-struct text ticket_write(struct ticket *ticket, struct text request, struct text client)
+struct text ticket_write(struct ticket *ticket, struct text request, struct text client, uint32_t mark)
 {
+    memcpy(ticket->mark, &mark, sizeof(ticket->mark));
     ticket->bytes = append(ticket->names, request, MESSAGE_ID_BYTES);
     ticket->client_bytes = append(ticket->names + ticket->bytes, client, MESSAGE_LABEL_BYTES);
     return (struct text){.at = (const char *)ticket,
                          .bytes = offsetof(struct ticket, names) + ticket->bytes + ticket->client_bytes};
+}
+
+uint32_t ticket_mark(const void *mine)
+{
+    const struct ticket *ticket = mine;
+    uint32_t mark;
+
+    memcpy(&mark, ticket->mark, sizeof(mark));
+    return mark;
 }
 
 struct text ticket_text(const void *mine)
@@ -208,6 +221,7 @@ void lane_gauges(const struct lane *lane, int64_t now_us, struct metrics *metric
     if (view.queued_max > metrics->values[METRIC_SCHEDULER_QUEUE_MAX])
         metric_set(metrics, METRIC_SCHEDULER_QUEUE_MAX, view.queued_max);
     metric_set(metrics, METRIC_SCHEDULER_INTERVAL, view.window_us);
+    metric_set(metrics, METRIC_SCHEDULER_BURST, lane->burst);
     metric_set(metrics, METRIC_SCHEDULER_BOUND_D, view.d_us);
     metric_set(metrics, METRIC_SCHEDULER_BOUND_G, view.g_us);
     metric_set(metrics, METRIC_SCHEDULER_DOUBT, view.doubt_ppm);

@@ -17,7 +17,7 @@ struct lane {
     struct core *core;
     struct shadow shadow;
     const struct queue_policy *policy;
-    unsigned queue_max;
+    unsigned queue_max, burst;
     char breaker[MESSAGE_LABEL_BYTES + 1]; /* as the fetcher says */
     uint64_t breaker_failures, breaker_fail_max;
     int64_t breaker_retry_at_us;
@@ -29,8 +29,9 @@ struct lane {
 };
 
 /* What the core keeps as a waiter's `mine`: the request's name in logs, events and upstream, and its
- * client's, masked. */
+ * client's, masked, which is counted under a mark. */
 struct ticket {
+    uint8_t mark[4]; /* of its client (top_clients.h); it may lie anywhere */
     uint8_t bytes, client_bytes;
     char names[MESSAGE_ID_BYTES + MESSAGE_LABEL_BYTES]; /* only so many are kept */
 };
@@ -47,8 +48,9 @@ int lane_save(struct lane *lane, bool again, int64_t now_us);
 unsigned lane_index_of(uint64_t attempt);
 
 /* Fills the ticket in; gives what of it is to be kept, borrowed from it. */
-struct text ticket_write(struct ticket *ticket, struct text request, struct text client);
+struct text ticket_write(struct ticket *ticket, struct text request, struct text client, uint32_t mark);
 /* Of what was kept. */
+uint32_t ticket_mark(const void *mine);
 struct text ticket_text(const void *mine);
 struct text ticket_client(const void *mine);
 

@@ -13,7 +13,8 @@
 #include "common/clock.h"
 #include "scheduler/scheduler_inside.h"
 
-#define TELL_US US_PER_SECOND
+#define TELL_US  US_PER_SECOND
+#define STUCK_US (10 * US_PER_SECOND) /* as a gateway's readiness has it */
 
 static const char *const lane_names[LANES] = {"score"};
 
@@ -39,9 +40,9 @@ static void write_bounds(const struct lane *lane, char note[MESSAGE_NOTE_BYTES +
 static void count_note(struct scheduler *scheduler, enum decision_id decision, uint64_t count)
 {
     if (decision == DECISION_SCHEDULER_LIFTED)
-        metric_add(&scheduler->metrics, METRIC_SCHEDULER_LIFTED, (int64_t)count);
+        metric_add(scheduler->metrics, METRIC_SCHEDULER_LIFTED, (int64_t)count);
     else if (decision == DECISION_SCHEDULER_REQUEUED)
-        metric_add(&scheduler->metrics, METRIC_SCHEDULER_REQUEUED, (int64_t)count);
+        metric_add(scheduler->metrics, METRIC_SCHEDULER_REQUEUED, (int64_t)count);
 }
 
 static void tell_note(struct scheduler *scheduler, const struct lane *lane, const struct note *note)
@@ -77,7 +78,7 @@ void scheduler_tell_notes(struct scheduler *scheduler, const struct lane *lane)
 
 void scheduler_count(struct scheduler *scheduler, enum metric metric)
 {
-    metric_add(&scheduler->metrics, metric, 1);
+    metric_add(scheduler->metrics, metric, 1);
 }
 
 struct lane *scheduler_lane(struct scheduler *scheduler, struct text name)
@@ -146,7 +147,7 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
 {
     struct scheduler *scheduler = arg;
     int64_t now_us = clock_now_us(), wakeup_us = CORE_NEVER;
-    unsigned in_flight = 0;
+    unsigned in_flight = 0, waiters = 0;
 
     (void)fd;
     (void)what;
@@ -159,7 +160,11 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
         wakeup_us = lane_us < wakeup_us ? lane_us : wakeup_us;
         core_look(scheduler->lanes[i].core, now_us, &view);
         in_flight += view.in_flight;
+        waiters += view.waiters;
     }
+    if (waiters > 0 || scheduler->somebody_waited)
+        view_pace_change(&scheduler->pace);
+    scheduler->somebody_waited = waiters > 0;
     if (scheduler->draining && in_flight == 0 && gateways_told(scheduler)) {
         audit_tick(&scheduler->audit);
         loop_drained(scheduler->loop); /* bus_free() says goodbye; gateways submit again to the next epoch */
@@ -178,17 +183,18 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_QUEUE, 0);
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_QUEUE_LIMIT, 0);
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_WAITERS, 0);
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_FETCHER_UP, scheduler->fetcher != 0);
-    metric_set(&scheduler->metrics, METRIC_SCHEDULER_STATE_DEGRADED, 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_QUEUE, 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_QUEUE_LIMIT, 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_WAITERS, 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_FETCHER_UP, scheduler->fetcher != 0);
+    metric_set(scheduler->metrics, METRIC_SCHEDULER_STATE_DEGRADED, 0);
     for (size_t i = 0; i < LANES; i++) {
         scheduler_save(scheduler, &scheduler->lanes[i], true, clock_now_us());
-        lane_gauges(&scheduler->lanes[i], clock_now_us(), &scheduler->metrics);
+        lane_gauges(&scheduler->lanes[i], clock_now_us(), scheduler->metrics);
     }
     audit_tick(&scheduler->audit);
-    event_totals(scheduler->events, &scheduler->metrics);
+    event_totals(scheduler->events);
+    config_view_tick(&scheduler->options, scheduler->events);
     controls_tick(scheduler, clock_now_us());
     gateways_tell(scheduler);
 }
@@ -243,14 +249,20 @@ static bool open_bus(struct scheduler *scheduler)
                   log_str("why", strerror(-rc)));
         return false;
     }
-    config_endpoint(scheduler->config, "events", endpoint);
-    scheduler->events = event_publisher_new(scheduler->bus, endpoint, "scheduler");
+    scheduler->events = event_publisher_new(scheduler->bus, scheduler->config, "scheduler");
+    if (!scheduler->events) {
+        log_error("events", log_str("why", strerror(errno)));
+        return false;
+    }
+    scheduler->metrics = event_metrics(scheduler->events);
+    if (event_degraded(scheduler->events) < 0)
+        log_warn("counts_at_risk", log_str("why", strerror(-event_degraded(scheduler->events))));
     scheduler->audit = (struct audit){.events = scheduler->events, .left_out = DECISION_SCHEDULER_LEFT_OUT};
     config_endpoint(scheduler->config, "fetcher", endpoint);
     scheduler->fetchers = bus_serve(scheduler->bus, endpoint, &fetchers_handlers, scheduler);
     config_endpoint(scheduler->config, "gateways", endpoint);
     scheduler->gateways = bus_serve(scheduler->bus, endpoint, &gateways_handlers, scheduler);
-    if (scheduler->events && scheduler->fetchers && scheduler->gateways)
+    if (scheduler->fetchers && scheduler->gateways)
         return true;
     log_error("bus", log_str("endpoint", endpoint), log_str("why", strerror(errno)));
     return false;
@@ -273,7 +285,8 @@ static bool open_all(struct scheduler *scheduler)
     }
     scheduler->pump_timer = event_new(base, -1, 0, on_pump, scheduler);
     scheduler->tell_timer = event_new(base, -1, EV_PERSIST, on_tell, scheduler);
-    return scheduler->pump_timer && scheduler->tell_timer && open_bus(scheduler);
+    return scheduler->pump_timer && scheduler->tell_timer &&
+           view_pace_init(&scheduler->pace, base, scheduler_show, scheduler) == 0 && open_bus(scheduler);
 }
 
 /* What of the epoch before goes on. */
@@ -298,6 +311,20 @@ static void tell_past(struct scheduler *scheduler)
     }
 }
 
+/* Work that could be sent, and a fetcher to send it, and yet nothing moves: only a new scheduler can help. */
+static bool is_well(void *arg)
+{
+    const struct scheduler *scheduler = arg;
+    struct core_view view;
+
+    for (size_t i = 0; i < LANES; i++) {
+        core_look(scheduler->lanes[i].core, clock_now_us(), &view);
+        if (view.fetcher_ready && view.stuck_us >= STUCK_US)
+            return false;
+    }
+    return true;
+}
+
 struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
 {
     const struct timeval second = {.tv_sec = TELL_US / US_PER_SECOND};
@@ -307,6 +334,7 @@ struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
         return NULL;
     scheduler->loop = loop;
     scheduler->config = config;
+    scheduler->options = (struct config_view){.config = config, .process = FOR_SCHEDULER};
     scheduler->lock = -1;
     if (!open_all(scheduler)) {
         scheduler_free(scheduler);
@@ -314,6 +342,7 @@ struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
     }
     event_add(scheduler->tell_timer, &second);
     loop_on_drain(loop, on_drain, scheduler);
+    loop_watch(loop, is_well, scheduler);
     log_info("start", log_hex("epoch", bus_epoch(scheduler->bus)), log_str("mode", config->rate_limit_mode),
              log_int("window_us", config->rate_limit_us), log_int("burst", config->rate_limit_burst),
              log_str("policy", config->queue_policy));
@@ -335,6 +364,7 @@ void scheduler_free(struct scheduler *scheduler)
         event_free(scheduler->pump_timer);
     if (scheduler->tell_timer)
         event_free(scheduler->tell_timer);
+    view_pace_done(&scheduler->pace);
     if (scheduler->lock >= 0)
         close(scheduler->lock);
     free(scheduler);

@@ -5,11 +5,14 @@
 
 #include "common/audit.h"
 #include "common/bus.h"
+#include "common/config_view.h"
 #include "common/outbox.h"
+#include "common/view_pace.h"
 #include "scheduler/async.h"
 #include "scheduler/controls.h"
 #include "scheduler/lane.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/top_clients.h"
 
 #define GATEWAYS_MAX 256
 #define LANES        1 /* names in scheduler.c */
@@ -23,13 +26,18 @@ struct scheduler {
     struct event_publisher *events;
     struct audit audit;
     struct event *pump_timer, *tell_timer;
-    struct metrics metrics;
+    struct metrics *metrics; /* in events */
     struct lane lanes[LANES];
     uint64_t fetcher; /* the epoch of the one that is ready; 0 none */
     unsigned gateway_count;
     struct outbox gateway_outboxes[GATEWAYS_MAX]; /* those that are up */
     bool draining;
     struct controls controls;
+    struct config_view options;
+    struct view_pace pace;
+    bool somebody_waited; /* when it was last looked */
+    int64_t clients_shown_us;
+    struct top_clients top;
 };
 
 /* One log line and one event (common/audit.h). The lane is that of the facts; NULL: of none. */
@@ -66,6 +74,8 @@ void gateways_reject(struct scheduler *scheduler, const struct lane *lane, const
 /* The same with the waiter's own reason, unless its client has left. Takes the waiter. */
 void gateways_dismiss(struct scheduler *scheduler, const struct lane *lane, struct waiter *waiter,
                       int64_t now_us);
+/* view_pace_init()'s show: the queue, and once a second its clients (scheduler_views.c). */
+void scheduler_show(void *scheduler, int64_t now_us);
 /* Now, or when the gateway has taken what it was sent before. Borrows both. */
 void gateways_send(struct scheduler *scheduler, uint64_t gateway, struct message *message,
                    struct bus_body *body);

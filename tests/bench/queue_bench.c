@@ -317,7 +317,7 @@ static struct core *crowd(const struct queue_policy *policy, unsigned depth, uns
         snprintf(client, sizeof(client), "%0*x", DRAWN, i % clients);
         memcpy(request.key, &i, sizeof(i));
         request.client = (i % clients) * 0x9e3779b97f4a7c15U;
-        request.mine = ticket_write(&ticket, text_of(id), text_of(client));
+        request.mine = ticket_write(&ticket, text_of(id), text_of(client), 0);
         core_submit(core, &request, 0, &verdict);
         if (verdict.answer != CORE_QUEUED)
             must(NULL);

@@ -48,16 +48,18 @@ static void fill(const struct message_field *field, void *at, unsigned seed)
     }
 }
 
+#define MESSAGE(number, name, from, to, body, help) +1
+enum { MESSAGE_COUNT = MESSAGES(MESSAGE) };
+#undef MESSAGE
+
 static size_t good_message(uint8_t *data, size_t max_size, unsigned seed)
 {
-    const struct message_spec *spec = message_spec_at(seed % 24);
+    const struct message_spec *spec = message_spec_at(seed % MESSAGE_COUNT);
     struct message message = {.from = seed, .to = 1};
     const struct message_field *fields;
     struct text frame;
     unsigned count;
 
-    if (!spec)
-        return 0;
     message.type = spec->type;
     fields = spec->fields(&count);
     for (unsigned i = 0; i < count; i++)

@@ -218,6 +218,8 @@ def test_the_cache_is_emptied():
 def test_who_may(token):
     bearer = ("Authorization", f"Bearer {TOKEN}")
     with running(ADMIN_TOKEN=token, **FAST) as stack:
+        dashboard = f"http://localhost:{stack.metricsd_port}"
+
         def status(*fields, host="localhost"):
             answer = admin(stack, "POST", "/admin/pause", fields=fields, host=host)
             if answer.status != 200:
@@ -240,8 +242,11 @@ def test_who_may(token):
             assert status(("Sec-Fetch-Site", "cross-site")) == 403
             assert status(("X-Forwarded-For", "10.1.2.3")) == 403
             assert status(host="rebound.example") == 403
+            assert status(("Origin", dashboard), host="rebound.example") == 403
+            assert status(("Origin", "http://rebound.example"), ("Sec-Fetch-Site", "same-origin"), host="rebound.example") == 403
             assert stack.simulator.state()["arrivals"] == 0 and "pause" not in ready(stack)["missing"]
             assert status(("Origin", "http://localhost")) == 200
+            wait_for(lambda: order_of(stack, "POST", "/admin/pause", ("Origin", dashboard)), "the dashboard's port is known")
         assert TOKEN not in stack.processes["gateway"].log_text()
 
 

@@ -16,7 +16,10 @@ def check(tmp_path, program, **options):
     ("fetcher", "UPSTREAM_URL", ""),
     ("metricsd", "FEED_ENDPOINT", "tcp://0.0.0.0:5556"),
     ("metricsd", "METRICSD_BIND", "nonsense"),
+    ("metricsd", "GATEWAY_URL", "sluice.example"),
+    ("metricsd", "SIMULATOR_URL", "http://a;script-src"),
     ("gateway", "GATEWAY_BIND", "nonsense"),
+    ("gateway", "DASHBOARD_URL", "http://user@sluice.example/"),
     ("gateway", "GATEWAY_PORT", "65536"),
     ("scheduler", "QUEUE_POLICY", "lifo"),
 ])
@@ -28,6 +31,8 @@ def test_what_would_not_start_is_named(tmp_path, program, option, value):
 @pytest.mark.parametrize("program, options", [
     ("fetcher", {"UPSTREAM_URL": "https://score.example/api/score"}),
     ("metricsd", {"METRICSD_BIND": "::1"}),
+    ("metricsd", {"GATEWAY_URL": "https://sluice.example/api/", "SIMULATOR_URL": "http://127.0.0.1:5555"}),
+    ("gateway", {"DASHBOARD_URL": "https://sluice.example/board/"}),
     ("gateway", {"GATEWAY_BIND": "localhost"}),
     ("scheduler", {}),
 ])

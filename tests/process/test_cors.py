@@ -1,5 +1,5 @@
-"""test_cors.py - pages of other sites: those that are listed may read every answer but those under /admin, as a browser asks for it."""
-import client
+"""test_cors.py - pages of other sites, as a browser asks for them: those that are listed may read every answer but those under /admin; the
+dashboard may read those, too, and give orders; nobody else may, by any trick."""
 import cpf
 import pytest
 from stack import Stack, wait_for
@@ -65,13 +65,87 @@ def test_orders_are_for_no_page_of_another_site(stack):
     assert not any("access-control-allow-origin" in answer.fields for answer in answers)
 
 
-def test_the_state_page_may_read_them(stack):
-    page = f"http://127.0.0.1:{stack.metricsd_port}"
-    gateway = stack.spawn_gateway(METRICSD_PORT=stack.metricsd_port)
-    answer = wait_for(lambda: allowed_by(gateway.port, page), "the gateway knows where it is")
-    assert answer.fields["access-control-allow-origin"] == page
+EXPLAINS = {"cache-status", "proxy-status", "server-timing", "x-request-id", "retry-after", "x-proxy-fallback", "age", "location"}
+TOKEN = "t0ken-of-the-dashboard"
 
 
-def allowed_by(port, page):
-    answer = client.ask(port, "/livez", fields=[("Origin", page)])
-    return answer if "access-control-allow-origin" in answer.fields else None
+def places(stack):
+    """The dashboard's origins: of a gateway that was started without knowing the port."""
+    return [f"http://{host}:{stack.metricsd_port}" for host in ("localhost", "127.0.0.1", "[::1]")]
+
+
+def known(stack, page):
+    wait_for(lambda: "access-control-allow-origin" in ask(stack, "/livez", page).fields, "metricsd has told where the dashboard is")
+
+
+def exposed(answer):
+    return {name.strip().lower() for name in answer.fields["access-control-expose-headers"].split(",")}
+
+
+def test_the_dashboard_gives_orders_and_reads_every_answer(stack):
+    """As a browser does it: cross-site by another name of this host, same-site by the same one, and asked for first."""
+    for page in places(stack):
+        known(stack, page)
+        site = ("Sec-Fetch-Site", "cross-site" if "localhost" in page else "same-site")
+        asked = preflight(stack, "/admin/policy", page, "PUT")
+        assert (asked.status, asked.fields["access-control-allow-origin"]) == (204, page)
+        assert all(word in asked.fields["access-control-allow-methods"] for word in ("PUT", "POST", "DELETE"))
+        assert all(word in asked.fields["access-control-allow-headers"] for word in ("Authorization", "Content-Type"))
+        for path, method in [("/admin/queue", "GET"), ("/admin/resume", "POST"), ("/admin/cache", "DELETE"),
+                             (f"/proxy/score?cpf={cpf.make(7302)}", "GET")]:
+            answer = ask(stack, path, page, method, [site])
+            assert (answer.status, answer.fields["access-control-allow-origin"]) == (200, page), path
+            assert EXPLAINS <= exposed(answer) and "origin" in answer.fields["vary"].lower()
+        answer = ask(stack, "/admin/nothing", page, "GET", [site])
+        assert (answer.status, answer.fields["access-control-allow-origin"]) == (404, page), "a page must be able to show errors"
+        assert EXPLAINS <= exposed(ask(stack, "/jobs/none", page))
+
+
+def test_no_other_page_gives_orders_by_any_trick(stack):
+    page = places(stack)[0]
+    known(stack, page)
+    port = stack.metricsd_port
+    for fields in ([("Origin", PAGE), ("Sec-Fetch-Site", "same-site")],             # may read answers, no more
+                   [("Origin", f"http://localhost:{port}.evil.example")],
+                   [("Origin", f"http://evil.example:{port}"), ("Sec-Fetch-Site", "cross-site")],
+                   [("Origin", f"https://localhost:{port}")],
+                   [("Origin", f"{page}/")],
+                   [("Origin", f"{page}, http://evil.example")],
+                   [("Origin", page), ("Origin", "http://evil.example")],
+                   [("Origin", "null"), ("Sec-Fetch-Site", "same-site")],
+                   [("Sec-Fetch-Site", "same-site"), ("Referer", f"{page}/")],     # a picture, a form, a link
+                   [("Origin", page), ("X-Forwarded-For", "10.0.0.1")]):
+        answer = stack.get("/admin/pause", method="POST", fields=fields)
+        assert answer.status == 403, fields
+    assert "score.paused" not in stack.get("/readyz").json()["missing"]
+    assert not stack.get("/admin/policy").json()["paused"]
+
+
+def test_the_dashboard_needs_the_token_where_there_is_one():
+    with Stack(ADMIN_TOKEN=TOKEN, DASHBOARD_URL="https://sluice.example/board/", RATE_LIMIT_SECONDS=0.05) as stack:
+        page, bearer = "https://sluice.example", ("Authorization", f"Bearer {TOKEN}")
+        assert preflight(stack, "/admin/pause", page, "POST").status == 204, "a browser asks without the token"
+        answer = ask(stack, "/admin/policy", page)
+        assert (answer.status, answer.fields["access-control-allow-origin"]) == (401, page), "the page has to see that it must ask for it"
+        with_token = [bearer, ("Sec-Fetch-Site", "cross-site")]
+        wait_for(lambda: ask(stack, "/admin/policy", page, fields=with_token).status == 200, "the scheduler has come")
+        for other in (PAGE, f"http://localhost:{stack.metricsd_port}", "http://sluice.example"):
+            assert ask(stack, "/admin/policy", other, fields=[bearer]).status == 403
+        answer = stack.get("/")
+        assert (answer.status, answer.fields["location"]) == (302, "https://sluice.example/board/")
+
+
+def test_the_index_leads_to_the_dashboard_wherever_it_is(stack):
+    known(stack, places(stack)[0])
+    answer = stack.get("/")
+    assert (answer.status, answer.fields["location"]) == (302, f"http://127.0.0.1:{stack.metricsd_port}/")
+    assert "/proxy/score" in answer.json()["endpoints"], "programs find the list of paths all the same"
+    before = places(stack)[0]
+    stack.kill("metricsd")
+    stack.environment["METRICSD_PORT"] = "0"
+    stack.spawn("metricsd")
+    stack.environment["METRICSD_PORT"] = str(stack.metricsd_port)
+    known(stack, places(stack)[0])
+    assert stack.get("/").fields["location"] == f"http://127.0.0.1:{stack.metricsd_port}/"
+    assert ask(stack, "/admin/policy", places(stack)[0]).status == 200
+    assert before == places(stack)[0] or ask(stack, "/admin/policy", before).status == 403

@@ -182,6 +182,17 @@ def test_another_provider_takes_the_simulators_place():
         assert not (deployed.folder / "run/services/simulator/up").exists()
         assert deployed.ask(cpf.make(640)).body == cpf.answer(cpf.make(640))
         assert other.status("fetcher")[1] and deployed.urls["provider"] == other.urls["provider"]
+        assert links(other) == {"gateway": int(other.urls["gateway"]), "simulator": int(other.urls["provider"])}
+        assert links(deployed) == {"gateway": int(deployed.urls["gateway"]), "simulator": None}, "it is another stack's"
+
+
+def links(deployed):
+    """The ports that the dashboard knows, when it knows where the gateway is."""
+    def told():
+        found = client.ask(int(deployed.urls["state"]), "/api/state").json()["links"]
+        return found if found["gateway"] else None
+
+    return {name: url and int(url.rsplit(":", 1)[1]) for name, url in stack.wait_for(told, "the gateway has told where it is").items()}
 
 
 def test_bad_option_is_named(tmp_path):

@@ -13,7 +13,7 @@ import zmq
 import client
 from stack import ROOT, START_SECONDS, Process, check_log, clean_environment, wait_for
 
-EVENT, TOTALS, DISTRIBUTION, SNAPSHOT, EXPOSITION = 50, 51, 52, 53, 54
+EVENT, TOTALS, DISTRIBUTION, SNAPSHOT, EXPOSITION, VIEW = 50, 51, 52, 53, 54, 55
 BUCKETS = 134
 SECOND = 1_000_000
 
@@ -76,12 +76,17 @@ class Publisher:
         message = {"v": version, "m": number, "e": self.epoch, "to": 0, **fields}
         self.socket.send_multipart([topic.encode(), msgpack.packb(message)])
 
-    def totals(self, uptime_us=5 * SECOND, pid=77, **values):
+    def totals(self, uptime_us=3600 * SECOND, pid=77, **values):
+        """Those of a process that is much older than metricsd, unless it is told otherwise."""
         self.send("totals", TOTALS, p=self.process, pid=pid, up=uptime_us, n=self.seq, val=values)
 
     def distribution(self, name, buckets, sum_us):
         counts = [buckets.get(i, 0) for i in range(BUCKETS)]
         self.send("distribution", DISTRIBUTION, p=self.process, nm=name, sum=sum_us, b=counts)
+
+    def view(self, name, json):
+        message = {"v": 1, "m": VIEW, "e": self.epoch, "to": 0, "p": self.process, "nm": name}
+        self.socket.send_multipart([b"view", msgpack.packb(message), json])
 
     def event(self, name="granted", skip=0, **fields):
         self.seq += 1 + skip
@@ -137,6 +142,8 @@ def test_page_json_and_text_tell_the_same(metricsd):
     metricsd.wait_value("gateway.request_seconds.count", 10)
     state = metricsd.state()
     values = state["values"]
+    assert state["schema"] == 2 and re.fullmatch("[0-9a-f]{16}", state["epoch"])
+    assert state["epoch"] in [process["epoch"] for process in state["processes"] if process["process"] == "metricsd"]
     assert values["gateway.requests_total"] == 12
     assert values["gateway.requests_waiting"] == 3
     assert values['gateway.refused_total{reason="queue_full"}'] == 2
@@ -208,6 +215,7 @@ def test_events_are_passed_on_as_they_came(metricsd):
     metricsd.wait_value("metricsd.event_gaps_total", 2)
     events = metricsd.state()["events"]
     assert [event["event"] for event in events] == ["limited", "granted"]
+    assert events[0]["id"] > events[1]["id"] > 0
     assert events[1]["request"] == "01-a" and events[0]["value"] == -3 and events[0]["epoch"] == f"{scheduler.epoch:016x}"
     scheduler.seq += 5
     scheduler.totals()  # it says that it had emitted five more
@@ -231,6 +239,132 @@ def test_the_feed_counts_what_it_sends(metricsd):
             events += 1
     assert after["sv"] == 1 and after["m"] == SNAPSHOT
     assert after["t"] / 1e6 == pytest.approx(time.time(), abs=30)
+
+
+def test_a_minute_knows_only_what_happened_in_it(metricsd):
+    """What a process had counted before metricsd heard of it is in the totals, and in no window and no second."""
+    feed = metricsd.subscriber("snapshot")
+    old, young = metricsd.publisher("gateway"), metricsd.publisher("gateway")
+    old.totals(requests_total=1_000_000)
+    old.distribution("request_seconds", {70: 1_000_000}, 1)
+    metricsd.wait_value("gateway.requests_total", 1_000_000)
+    young.totals(uptime_us=1, requests_total=3)
+    young.distribution("request_seconds", {0: 3}, 3)
+    metricsd.wait_value("gateway.requests_total", 1_000_003)
+    old.totals(requests_total=1_000_004)
+    old.distribution("request_seconds", {0: 4, 70: 1_000_000}, 1)
+    metricsd.wait_value("gateway.requests_total", 1_000_007)
+    metricsd.wait_value("gateway.request_seconds.count", 1_000_007)
+    state = metricsd.state()
+    assert state["quantiles"]["gateway.request_seconds.p50"] > 16
+    assert set(state["windows"]) == {"1m", "15m"}
+    for window in state["windows"].values():
+        assert window["gateway.request_seconds.count"] == 7
+        assert {window[f"gateway.request_seconds.{point}"] for point in ("p50", "p90", "p95", "p99")} == {16}
+        assert window["fetcher.upstream_seconds.count"] == 0 and window["fetcher.upstream_seconds.p99"] == 0
+        assert set(window) == set(state["quantiles"]) | {key for key in state["values"] if key.endswith(".count")}
+    course = metricsd.get("/api/history?span=15m").json()["series"]
+    assert sum(n for n in course["gateway.requests_total"] if n) == 7
+    assert {n for n in course["gateway.request_seconds.p99"] if n is not None} == {16}
+    while True:
+        snapshot, _ = feed.take_topic("snapshot")
+        if snapshot["val"]["gateway.request_seconds.count"] == 1_000_007:
+            break
+    assert snapshot["q1"] == state["windows"]["1m"] and snapshot["q15"] == state["windows"]["15m"]
+
+
+def test_the_course_of_things(metricsd):
+    gateway = metricsd.publisher("gateway")
+    begin = time.time()
+    gateway.totals(uptime_us=1, requests_total=5, requests_waiting=4)
+    metricsd.wait_value("gateway.requests_total", 5)
+    gateway.totals(uptime_us=SECOND, requests_total=6, requests_waiting=2)
+    metricsd.wait_value("gateway.requests_total", 6)
+    history = metricsd.get("/api/history?span=15m").json()
+    assert (history["schema"], history["step_us"]) == (1, SECOND)
+    assert begin - 2 < history["end_at_us"] / SECOND < time.time() + 1
+    series = history["series"]
+    assert len(series) == 28 and len({len(points) for points in series.values()}) == 1
+    assert [n for n in series["gateway.requests_total"] if n] == [5, 1]
+    assert series["gateway.requests_waiting"][-1] == 2 and 4 in series["gateway.requests_waiting"]
+    assert series["fetcher.breaker_state"][-1] is None  # nobody has told
+    assert series["metricsd.event_gaps_total"][-1] == 0
+    day = metricsd.get("/api/history?span=24h").json()
+    assert day["step_us"] == 60 * SECOND and set(day["series"]) == set(series)
+    before = len(series["gateway.requests_total"])
+    metricsd.process.popen.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    wait_for(lambda: time.monotonic() - stopped > 3.2, "it was away for 3 s")
+    metricsd.process.popen.send_signal(signal.SIGCONT)
+    wait_for(lambda: len(metricsd.get("/api/history?span=15m").json()["series"]["gateway.requests_total"]) > before + 3,
+             "the gap is there")
+    points = metricsd.get("/api/history?span=15m").json()["series"]["gateway.requests_total"][before:]
+    assert 2 <= points.count(None) <= 5
+
+
+def test_history_says_which_parameter_is_wrong(metricsd):
+    for query in ("", "?", "?span", "?span=", "?span=1h", "?span=15m&span=15m", "?spam=15m",
+                  "?span=15m%20", "?span=" + "9" * 1900):
+        answer = metricsd.get("/api/history" + query)
+        assert answer.status == 400, query
+        assert answer.fields["content-type"] == "application/problem+json"
+        assert "span" in answer.json()["error"]
+    assert metricsd.get("/api/history?x=1&span=24%68&span2=1").status == 200
+    assert metricsd.get("/api/history", method="POST").status == 405
+    assert metricsd.get("/api/history?span=15m", method="HEAD").status == 200
+
+
+OWN_VIEWS = {"metricsd.configuration"}  # of metricsd itself: always there
+
+
+def test_views_are_shown_as_they_came(metricsd):
+    queue = b'{ "total" : 1.50e1, "requests":[ {"client":"caf\xc3\xa9"} ] }'
+    scheduler = metricsd.publisher("scheduler")
+    scheduler.view("queue", queue)  # before anything else is known of it
+    wait_for(lambda: "scheduler.queue" in metricsd.state()["views"] or scheduler.totals(), "the view is there")
+    scheduler.totals()
+    scheduler.view("clients", b"{}")
+    wait_for(lambda: "scheduler.clients" in metricsd.state()["views"] or scheduler.totals(), "so is the other")
+    assert b'"scheduler.queue":' + queue + b"," in metricsd.get("/api/state").body
+    successor = metricsd.publisher("scheduler")
+    successor.totals(uptime_us=1)
+    successor.view("queue", b'{"total":0}')
+    wait_for(lambda: metricsd.state()["views"]["scheduler.queue"] == {"total": 0}, "the successor's counts")
+    scheduler.view("queue", queue)
+    scheduler.event("granted", ln="score")  # on the same way, so it has arrived
+    wait_for(lambda: any(event["event"] == "granted" for event in metricsd.state()["events"]), "all has arrived")
+    assert metricsd.state()["views"]["scheduler.queue"] == {"total": 0}
+    assert metricsd.value("metricsd.bad_messages_total") == 0
+    for i in range(20):
+        successor.view(f"more{i}", b"{}")
+    wait_for(lambda: metricsd.value("metricsd.bad_messages_total") == 20 - 16 + 3 or successor.totals(), "no more than 16")
+    wait_for(lambda: metricsd.state()["views"].keys() == OWN_VIEWS, "both schedulers are gone")
+
+
+def test_slots_tell_gaps_and_violations(metricsd):
+    scheduler, fetcher = metricsd.publisher("scheduler"), metricsd.publisher("fetcher")
+    scheduler.totals(limiter_interval_seconds=SECOND, limiter_burst=1)
+    fetcher.totals()
+    wait_for(lambda: metricsd.state()["slots"]["burst"] == 1, "the limit is known")
+    begin = time.time_ns() // 1000
+    for attempt, after_us in enumerate([0, 1_000_600, 1_900_000, 3_000_000], 1):
+        fetcher.event("sent", ln="score", rq="r", at=attempt, val=100 + attempt, t=begin + after_us)
+    for attempt, end in enumerate(["answered", "limited", "failed"], 1):
+        fetcher.event(end, ln="score", rq="r", at=attempt, why="none")
+
+    def judged():
+        fetcher.totals()
+        return metricsd.state()["slots"]["violations"] == 1
+
+    wait_for(judged, "the third came too early")
+    slots = metricsd.state()["slots"]
+    assert slots == {
+        "window_us": SECOND, "burst": 1, "smallest_gap_us": 899_400, "violations": 1, "sent": [
+            {"at_us": begin, "gap_us": None, "late_us": 101, "attempt": 1, "outcome": "answered"},
+            {"at_us": begin + 1_000_600, "gap_us": 1_000_600, "late_us": 102, "attempt": 2, "outcome": "limited"},
+            {"at_us": begin + 1_900_000, "gap_us": 899_400, "late_us": 103, "attempt": 3, "outcome": "failed"},
+            {"at_us": begin + 3_000_000, "gap_us": 1_100_000, "late_us": 104, "attempt": 4, "outcome": "flying"}]}
+    wait_for(lambda: metricsd.state()["slots"]["sent"][3]["outcome"] == "failed", "its fetcher is gone")
 
 
 @pytest.mark.parametrize("local", [False, True], ids=["world", "gateways"])
@@ -271,6 +405,16 @@ LIES = {
         {"v": 1, "m": 53, "e": 1, "to": 0, "sv": 1, "n": 1, "t": 1, "val": {"gateway.up": 66}, "q": {}})],
     "an event that would be a topic": [b"event.gateway.a", msgpack.packb(
         {"v": 1, "m": 50, "e": 1, "to": 0, "p": "gateway", "n": 1, "t": 1, "ev": "a.snapshot"})],
+    "a view without a body": [b"view", msgpack.packb(
+        {"v": 1, "m": 55, "e": 5, "to": 0, "p": "gateway", "nm": "queue"})],
+    "a view that is none": [b"view", msgpack.packb(
+        {"v": 1, "m": 55, "e": 5, "to": 0, "p": "gateway", "nm": "queue"}), b'{"total":NaN}'],
+    "a view of two lines": [b"view", msgpack.packb(
+        {"v": 1, "m": 55, "e": 5, "to": 0, "p": "gateway", "nm": "queue"}), b'{"total":\n1}'],
+    "a view that is too long": [b"view", msgpack.packb(
+        {"v": 1, "m": 55, "e": 5, "to": 0, "p": "gateway", "nm": "queue"}), b'{"a":"' + b"x" * 32768 + b'"}'],
+    "a view of a name that is no word": [b"view", msgpack.packb(
+        {"v": 1, "m": 55, "e": 5, "to": 0, "p": "gateway", "nm": "queue\":{},\"x"}), b"{}"],
     "a histogram of another shape": [b"distribution", msgpack.packb(
         {"v": 1, "m": 52, "e": 5, "to": 0, "p": "gateway", "nm": "request_seconds", "sum": 1, "b": [1, 2]})],
 }
@@ -293,6 +437,7 @@ def test_lies_are_counted_and_believed_by_nobody(metricsd):
     metricsd.wait_value("metricsd.unknown_values_total", 380)
     values = metricsd.state()["values"]
     assert values["gateway.requests_total"] == 0
+    assert metricsd.state()["views"].keys() == OWN_VIEWS
     assert "bad_messages" in metricsd.process.log_text()
     while feed.socket.poll(0):
         topic, message, _ = feed.take()

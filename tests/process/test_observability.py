@@ -18,11 +18,6 @@ GROWS, FLAT = "0+1x80", "7x80"
 EVAL = "20m"
 
 
-def restarts(count):
-    """A counter that goes back so many times within the last quarter of an hour."""
-    return "0+15x25 " + "0+15x10 " * count
-
-
 # For each alert: series in which it fires, and series in which it does not. Names are without "sluice_".
 ALERTS = {
     "SluiceMetricsdDown": [
@@ -36,7 +31,8 @@ ALERTS = {
         (True, {'process_starts_total{process="fetcher"}': "1x60 2x5 3x5 4x9"}),
         (False, {'process_starts_total{process="fetcher"}': "1x60 2x5 3x14"})],
     "SluiceMetricsdRestarts": [
-        (True, {"metricsd_feed_messages_total": restarts(3)}), (False, {"metricsd_feed_messages_total": restarts(2)})],
+        (True, {'process_starts_total{process="metricsd"}': "1x60 2x5 3x5 4x9"}),
+        (False, {'process_starts_total{process="metricsd"}': "1x60 2x5 3x14"})],
     "SluiceQueueNearFull": [
         (True, {"scheduler_queue_length": "81x80", "scheduler_queue_limit": "100x80"}),
         (False, {"scheduler_queue_length": "80x80", "scheduler_queue_limit": "100x80"}),

@@ -588,6 +588,26 @@ def test_the_control_refuses_what_it_does_not_know(start):
     assert simulator.state()["arrivals"] == 0
 
 
+@pytest.mark.parametrize("page,mine", [("http://localhost:5001", True), ("http://[::1]:5001", True), ("http://evil.example", False),
+                                       ("http://localhost.evil.example", False), ("null", False)])
+def test_the_control_is_for_pages_of_this_host_alone(start, page, mine):
+    """The dashboard shows and sets faults; a page from elsewhere, open in the same browser, must not."""
+    simulator = start()
+
+    def asks(method, target):
+        answer = simulator.ask(target=target, method=method, client=None, extra=f"Origin: {page}\r\nAccess-Control-Request-Method: POST\r\n")
+        assert answer.fields.get("access-control-allow-origin") == (page if mine else None)
+        return answer
+
+    assert asks("GET", "/control/state").status == (200 if mine else 403)
+    assert asks("POST", "/control/faults?stall=1").status == (200 if mine else 403)
+    assert simulator.state()["faults"]["stall"] == mine
+    preflight = asks("OPTIONS", "/control/faults")
+    assert preflight.status == (200 if mine else 403)
+    assert ("POST" in preflight.fields.get("access-control-allow-methods", "")) == mine
+    assert simulator.state()["arrivals"] == 0
+
+
 # ---- sockets and limits ----------------------------------------------------------------------------------
 
 def test_byte_by_byte(start):

@@ -6,6 +6,7 @@
 
 #include "tests/simulator/form.h"
 #include "tests/simulator/nanos.h"
+#include "tests/simulator/page.h"
 
 #define LOG_LIMIT 10000 /* arrivals per answer: about 3 MB */
 
@@ -122,11 +123,23 @@ static const struct {
     {"/control/reset", true, answer_reset},
 };
 
+/* What a browser asks before it lets a page of this host send more than a plain form. */
+static bool is_preflight(const struct request *request)
+{
+    return request->origin.bytes > 0 && text_equal(request->method, "OPTIONS");
+}
+
 static int route(struct simulator *simulator, const struct request *request, FILE *out)
 {
     bool changes = text_equal(request->method, "POST") || text_equal(request->method, "PUT");
     bool reads = request->head || text_equal(request->method, "GET");
 
+    if (request->origin.bytes > 0 && !page_is_local(request->origin)) {
+        fputs("{\"error\":\"for pages of this host alone\"}", out);
+        return 403;
+    }
+    if (is_preflight(request))
+        return 200;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (!text_equal(request->path, routes[i].path))
             continue;
@@ -143,10 +156,12 @@ void control_answer(struct simulator *simulator, struct exchange *exchange, cons
 {
     struct reply reply = {.end = request->keep_alive ? REPLY_KEEP : REPLY_FIN};
     struct answer answer = {.type = "application/json", .head = request->head, .close = !request->keep_alive};
-    char *body = NULL;
+    char *body = NULL, fields[PAGE_FIELDS_BYTES];
     size_t bytes = 0;
     FILE *out = open_memstream(&body, &bytes);
 
+    page_fields(request->origin, is_preflight(request), fields);
+    answer.fields = text_of(fields);
     if (out) {
         answer.status = route(simulator, request, out);
         fputc('\n', out);

@@ -114,6 +114,8 @@ static int parse_field(struct text line, struct request *request, size_t *length
         request->client_id = value;
     else if (text_equal_nocase(name, "x-request-id"))
         request->attempt = value;
+    else if (text_equal_nocase(name, "origin"))
+        request->origin = value;
     else if (text_equal_nocase(name, "connection"))
         request->keep_alive = text_equal_nocase(value, "keep-alive") ||
                               (request->keep_alive && !text_equal_nocase(value, "close"));

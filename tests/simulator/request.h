@@ -14,6 +14,7 @@ struct request {
     struct text query; /* behind the '?' */
     struct text client_id;
     struct text attempt; /* X-Request-Id */
+    struct text origin;  /* of the page that asks */
     struct text body;
     bool head;
     bool keep_alive;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/config.h"
+#include "common/json.h"
 
 static struct config config;
 static char error[CONFIG_ERROR_BYTES];
@@ -116,6 +117,75 @@ static void what_is_printed_can_be_read_and_hides_secrets(void **state)
     free(text);
 }
 
+static void what_is_shown_tells_no_secret(void **state)
+{
+    static const struct {
+        const char *url, *shown;
+    } urls[] = {
+        {"https://score.example/api/score", "https://score.example/api/score"},
+        {"https://user:pass@score.example:8443/api", "https://score.example:8443/api"},
+        {"https://a@b:p@ss@score.example/x@y", "https://score.example/x@y"},
+        {"https://score.example?key=hush", "https://score.example"},
+        {"https://score.example/a?key=hush@home#hush", "https://score.example/a"},
+        {"user:hush@score.example", "score.example"},
+        {"", ""},
+    };
+    char room[CONFIG_JSON_BYTES], wanted[128];
+    struct json json;
+    struct text text;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        print_message("  %s\n", urls[i].url);
+        assert_int_equal(config_defaults(&config, error), 0);
+        assert_int_equal(config_set(&config, text_of("UPSTREAM_URL"), text_of(urls[i].url), error), 0);
+        json_init(&json, room, sizeof(room));
+        config_json(&config, FOR_FETCHER, &json);
+        assert_int_equal(json_finish(&json, &text), 0);
+        snprintf(wanted, sizeof(wanted), "\"UPSTREAM_URL\":\"%s\",", urls[i].shown);
+        assert_non_null(memmem(text.at, text.bytes, wanted, strlen(wanted)));
+        assert_null(memmem(text.at, text.bytes, "hush", 4));
+    }
+    assert_int_equal(config_set(&config, text_of("ADMIN_TOKEN"), text_of("hush"), error), 0);
+    json_init(&json, room, sizeof(room));
+    config_json(&config, FOR_GATEWAY, &json);
+    assert_int_equal(json_finish(&json, &text), 0);
+    assert_null(memmem(text.at, text.bytes, "hush", 4));
+    assert_non_null(memmem(text.at, text.bytes, "\"ADMIN_TOKEN\":\"set\"", 19));
+    assert_non_null(memmem(text.at, text.bytes, "\"CLIENT_ID\":\"set\"", 17));
+    assert_non_null(memmem(text.at, text.bytes, "\"ABORT_ON_FIN\":\"1\"", 18));
+    assert_non_null(memmem(text.at, text.bytes, "\"REQUEST_TIMEOUT_SECONDS\":\"60\"", 30));
+    assert_null(memmem(text.at, text.bytes, "QUEUE_POLICY", 12)); /* another process's */
+}
+
+/* Quotation marks and backslashes all over: every process's options fit all the same. */
+static void the_longest_options_can_be_shown(void **state)
+{
+    static const char *const texts[] = {
+        "UPSTREAM_URL", "UPSTREAM_CA_FILE", "UPSTREAM_PROXY", "CACHE_NEGATIVE_STATUSES",
+        "GATEWAY_BIND", "CORS_ORIGINS",     "METRICSD_BIND",  "FEED_ENDPOINT",
+        "RUNTIME_DIR",  "STATE_DIR",        "CACHE_DIR",      "ADMIN_TOKEN",
+        "CLIENT_ID",    "GATEWAY_URL",      "DASHBOARD_URL",  "SIMULATOR_URL"};
+    char room[CONFIG_JSON_BYTES], longest[CONFIG_TEXT_BYTES] = "";
+    struct json json;
+    struct text text;
+
+    (void)state;
+    assert_int_equal(config_defaults(&config, error), 0);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        size_t bytes = CONFIG_TEXT_BYTES - 1;
+
+        memset(longest, '"', bytes);
+        while (config_set(&config, text_of(texts[i]), (struct text){longest, bytes}, error) < 0)
+            assert_true(--bytes > 0);
+    }
+    for (unsigned process = FOR_GATEWAY; process <= FOR_METRICSD; process <<= 1) {
+        json_init(&json, room, sizeof(room));
+        config_json(&config, process, &json);
+        assert_int_equal(json_finish(&json, &text), 0);
+    }
+}
+
 static void endpoints_lie_in_the_runtime_directory(void **state)
 {
     char endpoint[CONFIG_ENDPOINT_BYTES];
@@ -134,6 +204,8 @@ int main(void)
         cmocka_unit_test(a_file_is_read_line_by_line),
         cmocka_unit_test(bad_values_are_named_and_change_nothing),
         cmocka_unit_test(what_is_printed_can_be_read_and_hides_secrets),
+        cmocka_unit_test(what_is_shown_tells_no_secret),
+        cmocka_unit_test(the_longest_options_can_be_shown),
         cmocka_unit_test(endpoints_lie_in_the_runtime_directory),
     };
 

@@ -54,6 +54,7 @@ static void lists_the_queue_page_by_page(void **state)
     assert_string_equal(list(&stage, 9, 20), "?");
     assert_int_equal(core_list(stage.core, NULL, stage.now_us, &entry, 1), 1);
     assert_true(entry.eta_us >= 0);
+    assert_int_equal(core_waiting(stage.core), 4);
     core_pause(stage.core, true, stage.now_us);
     core_list(stage.core, NULL, stage.now_us, &entry, 1);
     assert_int_equal(entry.eta_us, -1);
@@ -61,6 +62,12 @@ static void lists_the_queue_page_by_page(void **state)
     grant(&stage, &key);
     assert_string_equal(list(&stage, 0, 20), "2@1 4@2 ");
     assert_string_equal(list(&stage, 1, 20), "?"); /* in flight: not in the queue any more */
+    assert_int_equal(core_waiting(stage.core), 2);
+    submit(&stage, 5, 'a'); /* joins the flight */
+    assert_int_equal(core_waiting(stage.core), 2);
+    waiter_free(core_cancel(stage.core, (struct waiter_id){GATE, 2}));
+    waiter_free(core_cancel(stage.core, (struct waiter_id){GATE, 1}));
+    assert_int_equal(core_waiting(stage.core), 1);
     core_free(stage.core);
 }
 

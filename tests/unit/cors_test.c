@@ -151,6 +151,74 @@ static void a_preflight_is_told_from_other_options(void **state)
     assert_false(cors_preflight(&cors, &get, &fields));
 }
 
+static bool allows_orders(const struct cors *cors, const struct http_request *request, const char *origin)
+{
+    struct text fields = cors_order_fields(cors, request);
+    char line[CORS_FIELDS_BYTES];
+
+    snprintf(line, sizeof(line), "Access-Control-Allow-Origin: %s\r\n", origin);
+    return memmem(fields.at, fields.bytes, line, strlen(line)) != NULL;
+}
+
+static void only_the_dashboard_may_order(void **state)
+{
+    const struct text pages[] = {text_of("http://own"), text_of("http://both")};
+    struct http_request own = asked(HTTP_OPTIONS, "http://own", "PUT"),
+                        both = asked(HTTP_OPTIONS, "http://both", "PUT"),
+                        listed = asked(HTTP_OPTIONS, "http://a", "PUT"),
+                        foreign = asked(HTTP_OPTIONS, "http://b", "PUT"), twice = own;
+    struct cors cors = {.count = 0};
+    struct text fields;
+
+    (void)state;
+    assert_int_equal(cors_add(&cors, text_of("http://a")), 0);
+    assert_int_equal(cors_add(&cors, text_of("http://both")), 0);
+    assert_int_equal(cors_own(&cors, pages, 2), 0);
+    twice.fields[twice.field_count++] = own.fields[0];
+    assert_true(allows_orders(&cors, &own, "http://own") && allows(&cors, &own, "http://own"));
+    assert_true(allows_orders(&cors, &both, "http://both"));
+    assert_false(allows_orders(&cors, &listed, "http://a"));
+    assert_false(allows_orders(&cors, &foreign, "http://b"));
+    assert_false(allows_orders(&cors, &twice, "http://own") || cors_is_own(&cors, &twice));
+    assert_true(cors_is_own(&cors, &own) && cors_is_own(&cors, &both) && !cors_is_own(&cors, &listed));
+
+    assert_true(cors_order_preflight(&cors, &own, &fields));
+    assert_non_null(memmem(fields.at, fields.bytes, "GET, HEAD, POST, PUT, DELETE\r\n", 30));
+    assert_non_null(memmem(fields.at, fields.bytes, "Authorization, Content-Type", 27));
+    assert_true(cors_preflight(&cors, &own, &fields) && fields.at);
+    assert_true(cors_order_preflight(&cors, &listed, &fields) && !fields.at);
+    assert_true(cors_preflight(&cors, &listed, &fields) && fields.at);
+    assert_null(memmem(fields.at, fields.bytes, "Authorization", 13));
+    assert_true(cors_order_preflight(&cors, &foreign, &fields) && !fields.at);
+    assert_true(cors_order_preflight(&cors, &twice, &fields) && !fields.at);
+}
+
+static void a_dashboard_that_moves_is_forgotten_where_it_was(void **state)
+{
+    struct http_request before = asked(HTTP_GET, "http://localhost:1000", NULL), now;
+    struct cors cors = {.count = 0};
+    struct text kept, page = text_of("http://localhost:1000");
+    char origin[32], copy[CORS_FIELDS_BYTES];
+    unsigned moves = 0;
+
+    (void)state;
+    assert_int_equal(cors_own(&cors, &page, 1), 0);
+    kept = cors_order_fields(&cors, &before);
+    memcpy(copy, kept.at, kept.bytes);
+    for (int rc = 0; rc == 0; moves++) {
+        snprintf(origin, sizeof(origin), "http://localhost:%u", 1001 + moves);
+        page = text_of(origin);
+        rc = cors_own(&cors, &page, 1);
+        now = asked(HTTP_GET, origin, NULL);
+        assert_int_equal(cors_is_own(&cors, &now), rc == 0); /* none, when it has moved too often */
+        assert_false(cors_is_own(&cors, &before));
+        assert_memory_equal(copy, kept.at, kept.bytes); /* an answer that waits still borrows it */
+    }
+    assert_int_equal(moves, CORS_OWN_MAX);
+    page = text_of("nonsense");
+    assert_int_equal(cors_own(&cors, &page, 1), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +228,8 @@ int main(void)
         cmocka_unit_test(the_longest_origin_fits),
         cmocka_unit_test(who_is_listed_may_read),
         cmocka_unit_test(a_preflight_is_told_from_other_options),
+        cmocka_unit_test(only_the_dashboard_may_order),
+        cmocka_unit_test(a_dashboard_that_moves_is_forgotten_where_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,28 @@ static void test_merging_is_adding(void **state)
     assert_memory_equal(&left, &both, sizeof(both));
 }
 
+static void test_subtracting_leaves_what_came_since(void **state)
+{
+    struct histogram histogram = {0}, before, since = {0};
+    static const struct histogram empty;
+
+    (void)state;
+    for (int64_t duration_us = 1; duration_us < HOUR_US; duration_us *= 3)
+        histogram_add(&histogram, duration_us);
+    before = histogram;
+    for (int64_t duration_us = 7; duration_us < HOUR_US; duration_us *= 5) {
+        histogram_add(&histogram, duration_us);
+        histogram_add(&since, duration_us);
+    }
+    histogram_subtract(&histogram, &before);
+    assert_memory_equal(&histogram, &since, sizeof(since));
+    histogram_subtract(&histogram, &before); /* which is no part of it */
+    histogram_subtract(&since, &since);
+    assert_memory_equal(&since, &empty, sizeof(empty));
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        assert_true(histogram.buckets[i] <= 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_negative_durations_count_as_nothing),
         cmocka_unit_test(test_quantiles),
         cmocka_unit_test(test_merging_is_adding),
+        cmocka_unit_test(test_subtracting_leaves_what_came_since),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,12 +128,81 @@ static void a_drain_has_its_limit(void **state)
     assert_int_equal(ended(&child), EXIT_FAILURE);
 }
 
+/* systemd's end of NOTIFY_SOCKET, in the abstract namespace. */
+static int supervise(char name[32])
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t bytes = sizeof(address);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address.sun_family)), 0); /* any name */
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
+    snprintf(name, 32, "@%.*s", (int)(bytes - sizeof(address.sun_family) - 1), address.sun_path + 1);
+    return fd;
+}
+
+static void expect_word(int fd, const char *expected)
+{
+    char word[64];
+    ssize_t bytes = recv(fd, word, sizeof(word) - 1, 0);
+
+    assert_true(bytes > 0);
+    word[bytes] = '\0';
+    assert_string_equal(word, expected);
+}
+
+static bool is_well_twice(void *arg)
+{
+    static int turn;
+
+    (void)arg;
+    turn++;
+    if (turn == 3) {
+        puts("UNWELL");
+        fflush(stdout);
+    }
+    return turn < 3;
+}
+
+/* A sign of life is only given while the work goes on, too. */
+static void systemd_is_told(void **state)
+{
+    struct child child;
+    char name[32];
+    int ends[2], fd = supervise(name);
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    child.pid = fork();
+    if (child.pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        setenv("NOTIFY_SOCKET", name, 1);
+        setenv("WATCHDOG_USEC", "20000", 1);
+        child_loop = loop_new("tested", LOOP_PRECISE, US_PER_SECOND);
+        loop_watch(child_loop, is_well_twice, NULL);
+        loop_ready(child_loop, "");
+        exit(loop_run(child_loop));
+    }
+    close(ends[1]);
+    child.out = ends[0];
+    expect_line(&child, "READY tested");
+    expect_line(&child, "UNWELL");
+    kill(child.pid, SIGTERM);
+    expect_word(fd, "READY=1");
+    expect_word(fd, "WATCHDOG=1");
+    expect_word(fd, "WATCHDOG=1");
+    expect_word(fd, "STOPPING=1");
+    close(fd);
+    assert_int_equal(ended(&child), EXIT_SUCCESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signal_ends_the_loop),
         cmocka_unit_test(a_second_signal_does_not_wait_for_the_drain),
         cmocka_unit_test(a_drain_has_its_limit),
+        cmocka_unit_test(systemd_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

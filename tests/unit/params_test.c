@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "gateway/params.h"
+#include "common/params.h"
 
 #define NONE "(none)"
 

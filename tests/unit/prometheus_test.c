@@ -29,7 +29,7 @@ static int open_fixture(void **state)
 
     *state = fixture;
     if (fixture)
-        fixture->store = store_new();
+        fixture->store = store_new(0);
     return fixture && fixture->store ? 0 : -1;
 }
 

@@ -1,5 +1,5 @@
 /* params.c - see params.h. */
-#include "gateway/params.h"
+#include "common/params.h"
 
 #include <errno.h>
 

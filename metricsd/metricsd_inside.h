@@ -1,0 +1,56 @@
+/* metricsd_inside.h - what metricsd's own files share. */
+#ifndef SLUICE_METRICSD_INSIDE_H
+#define SLUICE_METRICSD_INSIDE_H
+
+#include "common/bus.h"
+#include "common/config.h"
+#include "common/config_view.h"
+#include "common/loop.h"
+#include "metricsd/history_json.h"
+#include "metricsd/links.h"
+#include "metricsd/metricsd.h"
+#include "metricsd/past.h"
+#include "metricsd/prometheus.h"
+#include "metricsd/state_json.h"
+#include "metricsd/web.h"
+
+struct metricsd {
+    struct loop *loop;
+    int lock_fd;
+    struct bus *bus;
+    struct bus_socket *events, *world, *local; /* world: FEED_ENDPOINT; local: for the gateways */
+    struct web *web;
+    struct event *tick;
+    struct store *store;
+    struct past past;
+    int past_logged;       /* what was last said about it */
+    struct ledger *ledger; /* of metricsd itself */
+    struct windows *windows;
+    struct history *history;
+    struct slots *slots;
+    struct views *views;
+    struct links links;
+    unsigned port; /* of web */
+    int64_t started_at_us;
+    uint64_t feed_seq;      /* events and snapshots put on the feed */
+    uint64_t strange_total; /* messages that are not for us, and bad views */
+    int64_t bad_logged;
+    uint64_t starts_logged[STORE_KINDS];
+    unsigned up_logged[STORE_KINDS];
+    /* As of the last tick: */
+    struct metrics sum, seen; /* seen: without what is older than metricsd */
+    struct snapshot snapshot;
+    struct text prometheus;
+    /* Rendered when first asked for; at == NULL: not since the last tick, or the last minute. */
+    struct text state, histories[HISTORY_SPANS];
+    char prometheus_room[PROMETHEUS_BYTES];
+    char state_room[STATE_JSON_BYTES];
+    char history_rooms[HISTORY_SPANS][HISTORY_JSON_BYTES];
+    char policy_room[LINKS_POLICY_BYTES];
+};
+
+/* metricsd_feed.c: what comes in (bus_subscriber), and the tick of once a second. */
+void metricsd_hear(void *arg, struct text topic, const struct message *message, struct bus_body *body);
+void metricsd_tick(struct metricsd *metricsd);
+
+#endif
