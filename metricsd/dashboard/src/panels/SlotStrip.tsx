@@ -57,7 +57,7 @@ export function SlotStrip() {
       <Stats className="mt-2 justify-between">
         <Stat label={t.smallest} value={exact(language, slots.smallest_gap_us)} />
         <Stat label={t.violations} value={count(language, slots.violations)} />
-        <Stat label={t.penalties} value={count(language, values["scheduler.limited_total"])} hint={unexpected > 0 ? t.unexpected(count(language, unexpected)) : undefined} />
+        <Stat label={t.penalties} value={count(language, values["scheduler.limited_total"])} aside={unexpected > 0 ? t.unexpected(count(language, unexpected)) : undefined} />
         <Stat label={t.avoided} value={count(language, values["scheduler.penalties_avoided_total"])} />
       </Stats>
       <details className="mt-1 text-xs text-faint">
