@@ -11,7 +11,7 @@ import { Table, type Column } from "../parts/Table";
 
 const text = {
   en: {
-    title: "How long it takes", spread: "spread", which: "from … to …", count: "measured", over: "over", half: "half within",
+    title: "How long it takes", spread: "spread", which: "from … to …", count: "measured", over: "over",
     span: { "1m": "1 min", "15m": "15 min", all: "since start" },
     names: {
       "gateway.request_seconds": "total, without hits", "gateway.hit_seconds": "cache hit", "scheduler.queue_wait_seconds": "queue wait",
@@ -19,7 +19,7 @@ const text = {
     },
   },
   pt: {
-    title: "Quanto demora", spread: "distribuição", which: "de … até …", count: "medidas", over: "no período", half: "metade em até",
+    title: "Quanto demora", spread: "distribuição", which: "de … até …", count: "medidas", over: "no período",
     span: { "1m": "1 min", "15m": "15 min", all: "desde o início" },
     names: {
       "gateway.request_seconds": "total, sem acertos", "gateway.hit_seconds": "acerto de cache", "scheduler.queue_wait_seconds": "espera na fila",
