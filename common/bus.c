@@ -9,9 +9,12 @@
 #define RECEIVE_CAP      256                       /* messages in one wake-up: others want a turn, too */
 #define LINK_HIGH_WATER  (2 * LINK_CREDITS + 1024) /* above the credits and the links' own */
 #define EVENT_HIGH_WATER 16384
-#define TICK_US          LINK_PING_US
-#define TICK_HURRY_US    20000 /* while a link is down */
-#define LINGER_MS        100   /* for the goodbyes */
+#define SUBSCRIPTION_MAX_BYTES                                                                               \
+    2048 /* all that a publisher is told, by strangers, too; handshakes included                             \
+          */
+#define TICK_US       LINK_PING_US
+#define TICK_HURRY_US 20000 /* while a link is down */
+#define LINGER_MS     100   /* for the goodbyes */
 
 /* The descriptor is edge-triggered, and a send may have taken its edge: look before sleeping. */
 static void recheck(struct bus_socket *socket)
@@ -55,6 +58,8 @@ static int receive(struct bus_socket *socket, int64_t now_us)
 
     if (socket->kind == BUS_PUBLISHER)
         return drop_subscription(socket);
+    if (socket->kind == BUS_GUARD)
+        return bus_guard_receive(socket);
     rc = bus_frames_receive(socket->handle, with_lead, &frames);
     if (rc == -EBADMSG)
         socket->stats.bad_total++;
@@ -165,7 +170,7 @@ uint64_t bus_epoch(const struct bus *bus)
     return bus->epoch;
 }
 
-static struct bus_socket *socket_new(struct bus *bus, enum bus_kind kind, int type, void *arg)
+struct bus_socket *bus_socket_new(struct bus *bus, enum bus_kind kind, int type, void *arg)
 {
     bool links = kind == BUS_SERVER || kind == BUS_CLIENT;
     struct bus_socket *socket = calloc(1, sizeof(*socket));
@@ -182,7 +187,7 @@ static struct bus_socket *socket_new(struct bus *bus, enum bus_kind kind, int ty
     }
     socket->handle = zsock_resolve(socket->zsock);
     zsock_set_linger(socket->zsock, LINGER_MS);
-    zsock_set_maxmsgsize(socket->zsock, BUS_FRAME_MAX_BYTES);
+    zsock_set_maxmsgsize(socket->zsock, kind == BUS_PUBLISHER ? SUBSCRIPTION_MAX_BYTES : BUS_FRAME_MAX_BYTES);
     zsock_set_sndhwm(socket->zsock, links ? LINK_HIGH_WATER : EVENT_HIGH_WATER);
     zsock_set_rcvhwm(socket->zsock, links ? LINK_HIGH_WATER : EVENT_HIGH_WATER);
     zsock_set_reconnect_ivl(socket->zsock, 10);
@@ -205,8 +210,7 @@ static bool attach(struct bus_socket *socket, const char *endpoint, bool bind)
     return rc >= 0;
 }
 
-/* Takes the socket; NULL with errno when the endpoint is not to be had. */
-static struct bus_socket *start(struct bus_socket *socket, const char *endpoint, bool bind)
+struct bus_socket *bus_socket_start(struct bus_socket *socket, const char *endpoint, bool bind)
 {
     struct bus *bus = socket->bus;
 
@@ -234,7 +238,7 @@ static struct bus_socket *start(struct bus_socket *socket, const char *endpoint,
 struct bus_socket *bus_serve(struct bus *bus, const char *endpoint, const struct bus_link_handlers *handlers,
                              void *arg)
 {
-    struct bus_socket *socket = socket_new(bus, BUS_SERVER, ZMQ_ROUTER, arg);
+    struct bus_socket *socket = bus_socket_new(bus, BUS_SERVER, ZMQ_ROUTER, arg);
 
     if (!socket)
         return NULL;
@@ -242,13 +246,13 @@ struct bus_socket *bus_serve(struct bus *bus, const char *endpoint, const struct
     zsock_set_router_mandatory(socket->zsock, 1);
     zsock_set_router_handover(socket->zsock, 1); /* a client that connects again keeps its routing id */
     bus_hurry(bus);
-    return start(socket, endpoint, true);
+    return bus_socket_start(socket, endpoint, true);
 }
 
 struct bus_socket *bus_connect(struct bus *bus, const char *endpoint, const char *role,
                                const struct bus_link_handlers *handlers, void *arg)
 {
-    struct bus_socket *socket = socket_new(bus, BUS_CLIENT, ZMQ_DEALER, arg);
+    struct bus_socket *socket = bus_socket_new(bus, BUS_CLIENT, ZMQ_DEALER, arg);
     char identity[BUS_ROUTING_ID_BYTES + 1];
 
     if (!socket)
@@ -259,34 +263,34 @@ struct bus_socket *bus_connect(struct bus *bus, const char *endpoint, const char
     zsock_set_identity(socket->zsock, identity);
     zsock_set_immediate(socket->zsock, 1); /* nothing is queued for a server that is not there */
     bus_hurry(bus);
-    return start(socket, endpoint, false);
+    return bus_socket_start(socket, endpoint, false);
 }
 
 struct bus_socket *bus_publish_bind(struct bus *bus, const char *endpoint)
 {
-    struct bus_socket *socket = socket_new(bus, BUS_PUBLISHER, ZMQ_XPUB, NULL);
+    struct bus_socket *socket = bus_socket_new(bus, BUS_PUBLISHER, ZMQ_XPUB, NULL);
 
-    return socket ? start(socket, endpoint, true) : NULL;
+    return socket ? bus_socket_start(socket, endpoint, true) : NULL;
 }
 
 struct bus_socket *bus_publish_connect(struct bus *bus, const char *endpoint)
 {
-    struct bus_socket *socket = socket_new(bus, BUS_PUBLISHER, ZMQ_XPUB, NULL);
+    struct bus_socket *socket = bus_socket_new(bus, BUS_PUBLISHER, ZMQ_XPUB, NULL);
 
-    return socket ? start(socket, endpoint, false) : NULL;
+    return socket ? bus_socket_start(socket, endpoint, false) : NULL;
 }
 
 static struct bus_socket *subscribe(struct bus *bus, const char *endpoint, bool bind,
                                     const char *const *topics, bus_subscriber *subscriber, void *arg)
 {
-    struct bus_socket *socket = socket_new(bus, BUS_SUBSCRIBER, ZMQ_SUB, arg);
+    struct bus_socket *socket = bus_socket_new(bus, BUS_SUBSCRIBER, ZMQ_SUB, arg);
 
     if (!socket)
         return NULL;
     socket->subscriber = subscriber;
     for (; *topics; topics++)
         zsock_set_subscribe(socket->zsock, *topics);
-    return start(socket, endpoint, bind);
+    return bus_socket_start(socket, endpoint, bind);
 }
 
 struct bus_socket *bus_subscribe_bind(struct bus *bus, const char *endpoint, const char *const *topics,

@@ -74,6 +74,16 @@ struct bus_socket *bus_publish_connect(struct bus *bus, const char *endpoint);
  * whose sender's epoch is set keeps it, so that metricsd can pass events on. */
 int bus_post(struct bus_socket *socket, const char *topic, struct message *message, struct bus_body *body);
 
+/* The events path beyond this host (common/bus_guard.c): a publisher that encrypts (CURVE, ZeroMQ's RFC 26)
+ * and takes only those in whom the bus's guard, who is asked first, sees a client (ZAP, RFC 27). Without a
+ * guard it takes nobody. Other sockets never ask the guard. */
+#define BUS_KEY_BYTES 32
+struct bus_socket *bus_publish_guarded(struct bus *bus, const char *endpoint,
+                                       const uint8_t secret_key[BUS_KEY_BYTES]);
+/* Whether whoever holds that public key's secret may come in; address: where it connects from. */
+typedef bool bus_guard(void *arg, const uint8_t key[BUS_KEY_BYTES], struct text address);
+struct bus_socket *bus_guard_start(struct bus *bus, bus_guard *guard, void *arg);
+
 typedef void bus_subscriber(void *arg, struct text topic, const struct message *message,
                             struct bus_body *body);
 /* topics: a list ended by NULL; "" takes all. */

@@ -1,4 +1,4 @@
-/* bus_internal.h - what bus.c (sockets, loop, events path) and bus_link.c (links) share. */
+/* bus_internal.h - what bus.c (sockets, loop, events path) bus_link.c (links) and bus_guard.c share. */
 #ifndef SLUICE_BUS_INTERNAL_H
 #define SLUICE_BUS_INTERNAL_H
 
@@ -12,7 +12,7 @@
 #define BUS_PEERS_MAX        256 /* clients of one server */
 #define BUS_ENDPOINT_BYTES   256
 
-enum bus_kind { BUS_SERVER, BUS_CLIENT, BUS_PUBLISHER, BUS_SUBSCRIBER };
+enum bus_kind { BUS_SERVER, BUS_CLIENT, BUS_PUBLISHER, BUS_SUBSCRIBER, BUS_GUARD };
 
 struct bus_peer {
     uint64_t epoch; /* the client's; the hash key */
@@ -37,6 +37,7 @@ struct bus_socket {
     struct link server;     /* client */
     /* events path */
     bus_subscriber *subscriber;
+    bus_guard *guard;
     struct bus_socket *next;
 };
 
@@ -47,6 +48,14 @@ struct bus {
     struct event *tick;
     struct bus_socket *sockets;
 };
+
+/* A socket of that kind (type: ZMQ_XPUB and so on), to be set up and then started: bus_socket_start() takes
+ * it, and gives NULL with errno when the endpoint is not to be had. */
+struct bus_socket *bus_socket_new(struct bus *bus, enum bus_kind kind, int type, void *arg);
+struct bus_socket *bus_socket_start(struct bus_socket *socket, const char *endpoint, bool bind);
+
+/* What a guard does with a question. 0, or -EAGAIN when none waits. */
+int bus_guard_receive(struct bus_socket *socket);
 
 /* What a link socket does with what came, and at each tick. */
 void bus_link_receive(struct bus_socket *socket, struct bus_frames *frames, int64_t now_us);

@@ -29,6 +29,13 @@ static bool is_port(const char *port)
            (digits > 0 && digits <= 5 && port[digits] == '\0' && strtoul(port, NULL, 10) <= 65535);
 }
 
+static bool is_address(const char *host)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
 /* address is host:port or [host]:port. */
 static int check_tcp(const char *address, char endpoint[FEED_ENDPOINT_BYTES])
 {
@@ -44,16 +51,18 @@ static int check_tcp(const char *address, char endpoint[FEED_ENDPOINT_BYTES])
         bytes -= 2;
     }
     if (bytes == 0 || bytes >= sizeof(host))
-        return -EACCES;
+        return -EINVAL;
     memcpy(host, address, bytes);
     host[bytes] = '\0';
     if (strcmp(host, "localhost") == 0)
         snprintf(host, sizeof(host), "127.0.0.1");
-    if (!is_loopback(host))
-        return -EACCES;
+    if (strcmp(host, "*") == 0)
+        snprintf(host, sizeof(host), "0.0.0.0");
+    if (!is_address(host))
+        return -EINVAL;
     snprintf(endpoint, FEED_ENDPOINT_BYTES, strchr(host, ':') ? "tcp://[%s]:%s" : "tcp://%s:%s", host,
              colon + 1);
-    return 0;
+    return is_loopback(host) ? FEED_LOOPBACK : FEED_WORLD;
 }
 
 int feed_endpoint(const char *wanted, char endpoint[FEED_ENDPOINT_BYTES])
@@ -65,5 +74,5 @@ int feed_endpoint(const char *wanted, char endpoint[FEED_ENDPOINT_BYTES])
     if (strncmp(wanted, "ipc://", 6) != 0 || bytes == 6 || bytes >= FEED_ENDPOINT_BYTES)
         return -EINVAL;
     memcpy(endpoint, wanted, bytes + 1);
-    return 0;
+    return FEED_IPC;
 }

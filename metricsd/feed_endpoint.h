@@ -6,9 +6,12 @@
 
 #define FEED_ENDPOINT_BYTES 256
 
-/* The feed is neither encrypted nor does it ask who listens, so over tcp it stays on the loopback network.
- * Checks the operator's endpoint, and writes the one to bind: ZeroMQ binds to addresses, not to `localhost`.
- * 0; -EINVAL: not an endpoint; -EACCES: it would be reachable from other hosts. */
+/* Who can reach it: by ipc, those whom the file system lets; over tcp this host's users; or other hosts, too.
+ */
+enum feed_reach { FEED_IPC, FEED_LOOPBACK, FEED_WORLD };
+
+/* Checks the operator's endpoint, and writes the one to bind: ZeroMQ binds to addresses, not to `localhost`.
+ * A reach, or -EINVAL: not an endpoint. */
 int feed_endpoint(const char *wanted, char endpoint[FEED_ENDPOINT_BYTES]);
 
 #endif

@@ -84,7 +84,7 @@ static void on_drain(void *arg)
     web_drain(metricsd->web, on_drained, metricsd);
 }
 
-static bool complain(const char *event, const char *what, int error)
+bool metricsd_complain(const char *event, const char *what, int error)
 {
     log_error(event, log_str("what", what), log_str("error", strerror(error)));
     return false;
@@ -97,11 +97,11 @@ static bool take_lock(struct metricsd *metricsd, const struct config *config)
     int rc = config_make_dir(config->runtime_dir);
 
     if (rc < 0)
-        return complain("runtime_dir_failed", config->runtime_dir, -rc);
+        return metricsd_complain("runtime_dir_failed", config->runtime_dir, -rc);
     snprintf(path, sizeof(path), "%s/metricsd.lock", config->runtime_dir);
     metricsd->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (metricsd->lock_fd < 0 || flock(metricsd->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return complain(errno == EWOULDBLOCK ? "another_metricsd_runs" : "lock_failed", path, errno);
+        return metricsd_complain(errno == EWOULDBLOCK ? "another_metricsd_runs" : "lock_failed", path, errno);
     return true;
 }
 
@@ -116,7 +116,7 @@ static bool open_past(struct metricsd *metricsd, const struct config *config)
     metricsd->ledger =
         ledger_open(config->runtime_dir, store_kind_name(STORE_METRICSD), bus_epoch(metricsd->bus), &error);
     if (!metricsd->ledger)
-        return complain("start_failed", "ledger", ENOMEM);
+        return metricsd_complain("start_failed", "ledger", ENOMEM);
     if (error < 0)
         log_warn("counts_at_risk", log_str("why", strerror(-error)));
     return true;
@@ -127,10 +127,10 @@ static bool open_web(struct metricsd *metricsd, const struct config *config)
     int fd = httpd_listen(config->metricsd_bind, (unsigned)config->metricsd_port);
 
     if (fd < 0)
-        return complain("listen_failed", config->metricsd_bind, -fd);
+        return metricsd_complain("listen_failed", config->metricsd_bind, -fd);
     metricsd->port = httpd_port(fd);
     metricsd->web = web_new(loop_base(metricsd->loop), fd, &sources, metricsd);
-    return metricsd->web || complain("listen_failed", config->metricsd_bind, ENOMEM);
+    return metricsd->web || metricsd_complain("listen_failed", config->metricsd_bind, ENOMEM);
 }
 
 static int judge_link(const char *name, const char *value, char error[CONFIG_ERROR_BYTES])
@@ -146,35 +146,16 @@ static int judge_link(const char *name, const char *value, char error[CONFIG_ERR
 
 int metricsd_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
-    char endpoint[FEED_ENDPOINT_BYTES];
-    int rc = feed_endpoint(config->feed_endpoint, endpoint);
+    int rc = -EINVAL;
 
-    if (!httpd_address_ok(config->metricsd_bind))
+    if (httpd_address_ok(config->metricsd_bind))
+        rc = metricsd_judge_feed(config, error);
+    else
         snprintf(error, CONFIG_ERROR_BYTES, "METRICSD_BIND: '%.200s' is neither an IP address nor localhost",
                  config->metricsd_bind);
-    else if (rc < 0)
-        snprintf(error, CONFIG_ERROR_BYTES, "FEED_ENDPOINT: '%.200s' is %s", config->feed_endpoint,
-                 rc == -EACCES ? "not on a loopback address, and the feed is not protected"
-                               : "not of the form ipc://PATH or tcp://ADDRESS:PORT");
-    else if (judge_link("GATEWAY_URL", config->gateway_url, error) == 0)
-        return judge_link("SIMULATOR_URL", config->simulator_url, error);
-    return -EINVAL;
-}
-
-static bool open_feed(struct metricsd *metricsd, const struct config *config)
-{
-    char endpoint[FEED_ENDPOINT_BYTES], local[CONFIG_ENDPOINT_BYTES];
-
-    if (feed_endpoint(config->feed_endpoint, endpoint) < 0)
-        return complain("bad_option", "FEED_ENDPOINT", EINVAL);
-    config_endpoint(config, "feed", local);
-    metricsd->local = bus_publish_bind(metricsd->bus, local);
-    if (!metricsd->local)
-        return complain("bind_failed", local, errno);
-    if (strcmp(endpoint, local) == 0)
-        return true;
-    metricsd->world = bus_publish_bind(metricsd->bus, endpoint);
-    return metricsd->world || complain("bind_failed", endpoint, errno);
+    if (rc == 0)
+        rc = judge_link("GATEWAY_URL", config->gateway_url, error);
+    return rc < 0 ? rc : judge_link("SIMULATOR_URL", config->simulator_url, error);
 }
 
 static bool open_events(struct metricsd *metricsd, const struct config *config)
@@ -184,7 +165,7 @@ static bool open_events(struct metricsd *metricsd, const struct config *config)
 
     config_endpoint(config, "events", endpoint);
     metricsd->events = bus_subscribe_bind(metricsd->bus, endpoint, topics, metricsd_hear, metricsd);
-    return metricsd->events || complain("bind_failed", endpoint, errno);
+    return metricsd->events || metricsd_complain("bind_failed", endpoint, errno);
 }
 
 static bool start_tick(struct metricsd *metricsd)
@@ -196,7 +177,7 @@ static bool start_tick(struct metricsd *metricsd)
     metricsd->started_at_us = clock_now_us();
     metricsd->tick = event_new(loop_base(metricsd->loop), -1, EV_PERSIST, on_tick, metricsd);
     if (!metricsd->tick || event_add(metricsd->tick, &interval) < 0)
-        return complain("start_failed", "timer", ENOMEM);
+        return metricsd_complain("start_failed", "timer", ENOMEM);
     metricsd_tick(metricsd);
     return true;
 }
@@ -231,9 +212,10 @@ static bool start(struct metricsd *metricsd, const struct config *config)
 
     metricsd->bus = bus_new(loop_base(metricsd->loop));
     if (!metricsd->bus || !make_stores(metricsd))
-        return complain("start_failed", "memory or descriptors", ENOMEM);
-    if (!take_lock(metricsd, config) || !open_past(metricsd, config) || !open_feed(metricsd, config) ||
-        !open_web(metricsd, config) || !open_events(metricsd, config) || !start_tick(metricsd))
+        return metricsd_complain("start_failed", "memory or descriptors", ENOMEM);
+    if (!take_lock(metricsd, config) || !open_past(metricsd, config) ||
+        !metricsd_open_feed(metricsd, config) || !open_web(metricsd, config) ||
+        !open_events(metricsd, config) || !start_tick(metricsd))
         return false;
     tell_options(metricsd, config);
     loop_on_drain(metricsd->loop, on_drain, metricsd);
@@ -248,7 +230,7 @@ struct metricsd *metricsd_new(struct loop *loop, const struct config *config)
     struct metricsd *metricsd = calloc(1, sizeof(*metricsd));
 
     if (!metricsd) {
-        complain("start_failed", "memory", ENOMEM);
+        metricsd_complain("start_failed", "memory", ENOMEM);
         return NULL;
     }
     metricsd->loop = loop;
@@ -269,6 +251,7 @@ void metricsd_free(struct metricsd *metricsd)
         event_free(metricsd->tick);
     web_free(metricsd->web);
     bus_free(metricsd->bus);
+    feed_guard_free(metricsd->guard);
     views_free(metricsd->views);
     slots_free(metricsd->slots);
     history_free(metricsd->history);

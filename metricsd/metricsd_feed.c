@@ -90,6 +90,8 @@ static int64_t own_value(const struct metricsd *metricsd, enum metric metric, in
         return (int64_t)sum;
     case METRIC_METRICSD_FEED:
         return (int64_t)metricsd->feed_seq;
+    case METRIC_METRICSD_FEED_REFUSED:
+        return metricsd->guard ? (int64_t)feed_guard_view(metricsd->guard).refused : 0;
     case METRIC_METRICSD_FEED_DROPPED:
         sum = bus_stats(metricsd->local)->dropped_total;
         return (int64_t)(sum + (metricsd->world ? bus_stats(metricsd->world)->dropped_total : 0));
@@ -137,6 +139,8 @@ static void log_changes(struct metricsd *metricsd, int64_t now_us)
     if (bad != metricsd->bad_logged)
         log_warn("bad_messages", log_int("more", bad - metricsd->bad_logged), log_int("total", bad));
     metricsd->bad_logged = bad;
+    if (metricsd->guard)
+        metricsd_log_guard(metricsd);
 }
 
 static void remember_the_gone(struct metricsd *metricsd, int64_t now_us)

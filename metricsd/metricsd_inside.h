@@ -6,6 +6,7 @@
 #include "common/config.h"
 #include "common/config_view.h"
 #include "common/loop.h"
+#include "metricsd/feed_guard.h"
 #include "metricsd/history_json.h"
 #include "metricsd/links.h"
 #include "metricsd/metricsd.h"
@@ -19,6 +20,7 @@ struct metricsd {
     int lock_fd;
     struct bus *bus;
     struct bus_socket *events, *world, *local; /* world: FEED_ENDPOINT; local: for the gateways */
+    struct feed_guard *guard;                  /* of world; NULL: whoever reaches it may read */
     struct web *web;
     struct event *tick;
     struct store *store;
@@ -35,6 +37,7 @@ struct metricsd {
     uint64_t feed_seq;      /* events and snapshots put on the feed */
     uint64_t strange_total; /* messages that are not for us, and bad views */
     int64_t bad_logged;
+    struct feed_guard_view guard_logged;
     uint64_t starts_logged[STORE_KINDS];
     unsigned up_logged[STORE_KINDS];
     /* As of the last tick: */
@@ -52,5 +55,13 @@ struct metricsd {
 /* metricsd_feed.c: what comes in (bus_subscriber), and the tick of once a second. */
 void metricsd_hear(void *arg, struct text topic, const struct message *message, struct bus_body *body);
 void metricsd_tick(struct metricsd *metricsd);
+
+/* metricsd_world.c: the feed for others. */
+int metricsd_judge_feed(const struct config *config, char error[CONFIG_ERROR_BYTES]);
+bool metricsd_open_feed(struct metricsd *metricsd, const struct config *config);
+void metricsd_log_guard(struct metricsd *metricsd); /* what has changed, in a line each at most */
+
+/* metricsd.c: logs it, and gives false. */
+bool metricsd_complain(const char *event, const char *what, int error);
 
 #endif
