@@ -13,6 +13,9 @@ export default defineConfig({
     },
   },
   esbuild: { legalComments: "eof" },
-  server: { proxy: { "/api": "http://127.0.0.1:5001" } }, // npm run dev, beside a running stack
+  server: {
+    proxy: { "/api": "http://127.0.0.1:5001" }, // npm run dev, beside a running stack
+    fs: { allow: ["../.."] }, // tests compare with the tables in common/
+  },
   test: { include: ["src/**/*.test.ts"] },
 });

@@ -51,7 +51,7 @@ export interface QueueRow {
   position: number;
   age_ms: number;
   eta_ms: number | null;
-  shared: number;
+  shared: boolean;
 }
 
 export interface QueueView {

@@ -10,7 +10,7 @@ export function Card({ title, extra, children, className = "" }: {
   const id = useId();
 
   return (
-    <section aria-labelledby={id} className={`rounded-lg border border-line bg-card p-3 ${className}`}>
+    <section aria-labelledby={id} className={`min-w-0 rounded-lg border border-line bg-card p-3 ${className}`}>
       <div className="mb-2 flex items-center justify-between gap-2">
         <h2 id={id} className="text-sm font-semibold">{title}</h2>
         {extra}
