@@ -3,6 +3,7 @@ import { useEffect } from "react";
 import { Header } from "./Header";
 import { LanguageProvider, useText } from "./i18n";
 import { LiveProvider, useLive } from "./live";
+import { OrdersProvider } from "./orders";
 import { Why } from "./panels/Why";
 import { Boundary } from "./parts/Boundary";
 import { useSection } from "./route";
@@ -19,7 +20,9 @@ export function App() {
     <LanguageProvider>
       <ThemeProvider>
         <LiveProvider>
-          <Page />
+          <OrdersProvider>
+            <Page />
+          </OrdersProvider>
         </LiveProvider>
       </ThemeProvider>
     </LanguageProvider>

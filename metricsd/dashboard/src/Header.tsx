@@ -26,14 +26,14 @@ export function Header({ section }: { section: SectionId }) {
   const titles = useText(sectionTitles);
 
   return (
-    <header className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-line bg-card px-3 py-1.5">
+    <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line bg-card px-3 py-1.5">
       <a href="#content" onClick={(event) => (event.preventDefault(), document.getElementById("content")?.focus())}
         className="sr-only focus:not-sr-only">{t.skip}</a>
       <h1 className="text-base font-bold tracking-tight">Sluice</h1>
-      <nav aria-label={t.sections} className="order-last flex w-full gap-1 overflow-x-auto md:order-none md:w-auto">
+      <nav aria-label={t.sections} className="order-last flex w-full gap-0.5 overflow-x-auto md:order-none md:w-auto">
         {sectionIds.map((id) => (
           <a key={id} href={`#${id}`} aria-current={id === section ? "page" : undefined}
-            className={`rounded-md px-2.5 py-1.5 text-sm whitespace-nowrap ${id === section ? "bg-ground font-semibold text-ink" : "text-faint hover:text-ink"}`}>
+            className={`rounded-md px-2 py-1.5 text-sm whitespace-nowrap ${id === section ? "bg-ground font-semibold text-ink" : "text-faint hover:text-ink"}`}>
             {titles[id]}
           </a>
         ))}

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { typed, expect, test } from "vitest";
 
 import { bytes, clock, count, countdown, decimal, duration, exact, percent } from "./format";
 
@@ -45,4 +45,8 @@ test("points in time are those of the reader's zone", () => {
   const at = new Date(2026, 0, 2, 3, 4, 5, 6).getTime() * 1000;
   expect(clock(at)).toBe("03:04:05");
   expect(clock(at, true)).toBe("03:04:05.006");
+});
+
+test.each([["1.5", 1.5], ["1,5", 1.5], [" 7 ", 7], ["", NaN], ["x", NaN], ["1,5,2", NaN]])("%s is typed as a number", (text, value) => {
+  expect(typed(text)).toBe(value);
 });

@@ -97,3 +97,10 @@ export function bytes(language: Language, value: Maybe): string {
   const step = value >= 1e9 ? 3 : value >= 1e6 ? 2 : value >= 1e3 ? 1 : 0;
   return `${number(language, 0, 1).format(value / 1000 ** step)} ${["B", "kB", "MB", "GB"][step]}`;
 }
+
+/** A number as people of both languages type it, 1.5 or 1,5; NaN where it is none. */
+export function typed(text: string): number {
+  const told = text.trim().replace(",", ".");
+
+  return told === "" ? NaN : Number(told);
+}

@@ -21,7 +21,7 @@ export interface Strip {
 
 /** The line is at half of the height: a mark on or above it keeps the limit. Gaps are drawn up to twice the window. */
 export function stripOf(slots: Slots, now_us: number): Strip {
-  const top_us = 2 * slots.window_us;
+  const top_us = 2 * slots.window_us || 1; // 0: the scheduler has not told yet
   const marks = slots.sent
     .filter((send) => now_us - send.at_us <= STRIP_SPAN_US)
     .map((send) => {

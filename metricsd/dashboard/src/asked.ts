@@ -1,0 +1,43 @@
+import { useEffect, useRef, useState } from "react";
+
+export interface Asked<T> {
+  value: T | null; // the last that came
+  failed: boolean; // the last time nothing came
+  again: () => void; // now
+}
+
+/** What `ask` gives, again `every_ms` after each answer while the page can be seen; for what the stream does not tell.
+ * Another `key` is another question. */
+export function useAsked<T>(key: string, every_ms: number, ask: () => Promise<T>): Asked<T> {
+  const [asked, setAsked] = useState<{ value: T | null; failed: boolean }>({ value: null, failed: false });
+  const latest = useRef(ask);
+  const again = useRef(() => {});
+
+  latest.current = ask;
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let turn = 0; // an answer to an older question is none
+
+    const next = async () => {
+      const mine = ++turn;
+      clearTimeout(timer);
+      if (document.hidden)
+        return;
+      const answer = await latest.current().then((value) => ({ value, failed: false }), () => null);
+      if (mine !== turn)
+        return;
+      setAsked((before) => answer ?? { value: before.value, failed: true });
+      timer = setTimeout(next, every_ms);
+    };
+    again.current = () => void next();
+    setAsked({ value: null, failed: false });
+    again.current();
+    document.addEventListener("visibilitychange", again.current);
+    return () => {
+      document.removeEventListener("visibilitychange", again.current);
+      clearTimeout(timer);
+      turn++;
+    };
+  }, [key, every_ms]);
+  return { ...asked, again: () => again.current() };
+}
