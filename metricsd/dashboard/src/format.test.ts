@@ -1,6 +1,6 @@
-import { typed, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { bytes, clock, count, countdown, decimal, duration, exact, percent } from "./format";
+import { bytes, clock, count, countdown, decimal, duration, exact, percent, typed } from "./format";
 
 test.each([
   [0, "0 µs", "0 µs"],

@@ -32,7 +32,7 @@ const text = {
     sources: { upstream: "from the provider", cache: "from the cache", stale: "stale from the cache" } as Record<string, string>, total: "Request to answer",
     results: "Results", index: "no.", masked: "CPF", class: "class", status: "status", source: "from", wait: "waited", took: "took", why: "why", id: "request",
     resultStates: { waiting: "not begun", in_flight: "on its way", ended: "ended", not_made: "not made" },
-    more: "More", earlier: "Bursts of this gateway", list: "List them", open: (n: string) => `Show the burst of ${n}`, show: "Show", requests: "requests", none: "None yet.", of: (n: string, all: string) => `${n} of ${all}`,
+    more: "More", earlier: "Bursts of this gateway", look: "List them", open: (n: string) => `Show the burst of ${n}`, show: "Show", requests: "requests", none: "None yet.", of: (n: string, all: string) => `${n} of ${all}`,
   },
   pt: {
     title: "Rajadas", intro: "O próprio gateway faz as requisições, todas de uma vez se preciso, pelo mesmo caminho das de qualquer cliente: as seis conexões do navegador não atrapalham.",
@@ -51,7 +51,7 @@ const text = {
     sources: { upstream: "do provedor", cache: "do cache", stale: "vencidas do cache" } as Record<string, string>, total: "Da requisição à resposta",
     results: "Resultados", index: "nº", masked: "CPF", class: "classe", status: "status", source: "de onde", wait: "esperou", took: "levou", why: "por quê", id: "requisição",
     resultStates: { waiting: "não iniciada", in_flight: "a caminho", ended: "terminada", not_made: "não feita" },
-    more: "Mais", earlier: "Rajadas deste gateway", list: "Listar", open: (n: string) => `Mostrar a rajada de ${n}`, show: "Mostrar", requests: "requisições", none: "Nenhuma ainda.", of: (n: string, all: string) => `${n} de ${all}`,
+    more: "Mais", earlier: "Rajadas deste gateway", look: "Listar", open: (n: string) => `Mostrar a rajada de ${n}`, show: "Mostrar", requests: "requisições", none: "Nenhuma ainda.", of: (n: string, all: string) => `${n} de ${all}`,
   },
 };
 
@@ -242,7 +242,7 @@ function Earlier({ show, shown }: { show: (href: string) => void; shown: string 
       setBursts((JSON.parse(answer.text) as { bursts: Burst[] }).bursts);
   }, [order]);
   return (
-    <Card title={t.earlier} extra={<Button small disabled={busy} onClick={() => void look()}>{t.list}</Button>}>
+    <Card title={t.earlier} extra={<Button small disabled={busy} onClick={() => void look()}>{t.look}</Button>}>
       {bursts && (
         <Table caption={t.earlier} empty={t.none} rows={bursts} rowKey={(row) => row.id} columns={[
           { head: t.requests, number: true, rowHead: true, cell: (row) => t.of(count(language, row.ended), count(language, row.requests)) },
