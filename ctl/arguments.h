@@ -15,6 +15,7 @@
 /* COMMAND(id, name, words at least, at most, what its words are, help) */
 #define COMMANDS(COMMAND)                                                                                    \
     COMMAND(STATUS, "status", 0, 0, "", "health, queue, next slot, hold, breaker, policy, processes")        \
+    COMMAND(HEALTH, "health", 0, 0, "", "how the processes of this container are; its health check")         \
     COMMAND(QUEUE, "queue", 0, 0, "", "who waits, in order")                                                 \
     COMMAND(POLICY, "policy", 0, 1, "[NAME]", "the queue's policy; fifo, priority or fair sets it")          \
     COMMAND(PAUSE, "pause", 0, 0, "", "no more sends; who comes waits")                                      \

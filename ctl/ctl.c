@@ -153,8 +153,8 @@ static bool find_processes(struct ctl *ctl, const struct config *config)
 enum ctl_end ctl_run(const struct arguments *arguments, const struct config *config)
 {
     static enum ctl_end (*const commands[COMMAND_COUNT])(struct ctl * ctl) = {
-        [COMMAND_STATUS] = ctl_status, [COMMAND_QUEUE] = ctl_queue, [COMMAND_TOP] = ctl_top,
-        [COMMAND_TAIL] = ctl_tail,     [COMMAND_BURST] = ctl_burst,
+        [COMMAND_STATUS] = ctl_status, [COMMAND_HEALTH] = ctl_health, [COMMAND_QUEUE] = ctl_queue,
+        [COMMAND_TOP] = ctl_top,       [COMMAND_TAIL] = ctl_tail,     [COMMAND_BURST] = ctl_burst,
     };
     struct ctl ctl = {.arguments = arguments, .token = config->admin_token};
     enum ctl_end end;

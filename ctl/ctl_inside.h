@@ -38,6 +38,9 @@ enum ctl_end ctl_status(struct ctl *ctl);
 enum ctl_end ctl_queue(struct ctl *ctl);
 enum ctl_end ctl_top(struct ctl *ctl);
 
+/* The health check of containers (ctl_health.c). */
+enum ctl_end ctl_health(struct ctl *ctl);
+
 /* What goes on (ctl_watch.c). */
 enum ctl_end ctl_tail(struct ctl *ctl);
 enum ctl_end ctl_burst(struct ctl *ctl);

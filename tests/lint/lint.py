@@ -10,7 +10,7 @@ import sys
 
 ROOMS = ["common", "ctl", "deploy", "fetcher", "gateway", "metricsd", "scheduler", "tests"]
 TOP_LEVEL = set(ROOMS) | {
-    ".ci", ".clang-format", ".clang-tidy", ".env.example", ".gitattributes", ".gitignore", "CHANGELOG.md",
+    ".ci", ".clang-format", ".clang-tidy", ".dockerignore", ".env.example", ".gitattributes", ".gitignore", "CHANGELOG.md",
     "CMakeLists.txt", "CMakePresets.json", "CONTRIBUTING.md", "LICENSE", "README.md",
 }
 NOT_OURS = {".git", ".env", ".pytest_cache", "__pycache__", "build", "cache", "run", "state", "node_modules"}

@@ -1,0 +1,275 @@
+"""test_compose.py - deploy/compose.yaml on a docker engine: from outside, as its users have it. deploy/test builds the images and
+runs this; each test begins with a stack that is up, and leaves one."""
+import asyncio
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import client
+import compose
+import cpf
+import pytest
+from compose import PROCESSES, TOKEN, docker
+from stack import ROOT, wait_for
+
+SECONDS = 0.1  # the provider's window
+HEALTHY_SECONDS = 30
+GATEWAYS = 3
+numbers = iter(cpf.make_many(20000, 40000))
+
+
+@pytest.fixture(scope="module")
+def stack():
+    project = compose.Compose(f"sluice-test-{os.getpid()}", RATE_LIMIT_SECONDS=SECONDS,
+                              SIMULATOR_PENALTY_SECONDS=2 * SECONDS)
+    try:
+        project.took = project.up()
+        yield project
+    except BaseException:
+        print(project.logs())
+        raise
+    finally:
+        project.down()
+        assert not project.containers(), "containers are left"
+        for kind in ("volume", "network"):
+            left = docker(kind, "ls", "-q", "--filter", f"label=com.docker.compose.project={project.project}")
+            assert not left, f"left of it: {left}"
+
+
+def ask(stack, number, **how):
+    return client.ask(stack.port, f"/proxy/score?cpf={number}", **how)
+
+
+def order(stack, method, path, body=None):
+    return client.ask(stack.port, path, [("Authorization", f"Bearer {TOKEN}")], method, body)
+
+
+def values(stack):
+    return client.ask(stack.metricsd_port, "/api/state").json()["values"]
+
+
+class Load:
+    """Clients, each on a new connection for each of its requests, none of them for what was asked before."""
+
+    def __init__(self, stack, clients=8, every=None):
+        self.stack, self.clients, self.every = stack, clients, every
+        self.answers, self.failures = [], []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=lambda: asyncio.run(self.run()), daemon=True)
+
+    async def client(self, known):
+        while not self.over.is_set():
+            number = known or next(numbers)
+            try:
+                answer = await client.ask_async(self.stack.port, f"/proxy/score?cpf={number}")
+                self.answers.append(answer)
+                if answer.status != 200:
+                    self.failures.append(f"{answer.status} {answer.body[:200]}")
+            except (OSError, EOFError) as error:
+                self.failures.append(repr(error))
+
+    async def run(self):
+        await asyncio.gather(*(self.client(self.every) for _ in range(self.clients)))
+
+    def __enter__(self):
+        self.thread.start()
+        self.wait_for_more(3)
+        return self
+
+    def wait_for_more(self, count):
+        """So many answers from now on: what goes wrong now shows by then."""
+        before = len(self.answers) + len(self.failures)
+        wait_for(lambda: len(self.answers) + len(self.failures) >= before + count, f"{count} more answers", 60)
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def test_comes_up(stack):
+    """Healthy in time; the README's example, by curl; the dashboard; only what is meant to be is published, on loopback."""
+    print(f"healthy after {stack.took:.1f} s")
+    assert stack.took < HEALTHY_SECONDS
+    url = f"http://127.0.0.1:{stack.port}/proxy/score?cpf=529.982.247-25"
+    shown = subprocess.run(["curl", "-sS", "--max-time", "20", "-H", "client-id: 1", url], capture_output=True, text=True, check=True)
+    assert json.loads(shown.stdout)["score"] == 308
+    page = client.ask(stack.metricsd_port, "/")
+    assert page.status == 200 and page.fields["content-type"].startswith("text/html")
+    assert client.ask(stack.port, "/").fields["location"].startswith(f"http://127.0.0.1:{stack.metricsd_port}")
+    published = {(name, binding["HostIp"]) for each in stack.containers()
+                 for name, bindings in each["NetworkSettings"]["Ports"].items() for binding in bindings or []}
+    assert published == {(f"{port}/tcp", "127.0.0.1") for port in (stack.port, stack.metricsd_port, 5555)}
+
+
+def test_confined(stack):
+    for each in stack.containers():
+        host, name = each["HostConfig"], each["Name"]
+        assert each["Config"]["User"] == "65534:65534" and host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"], name
+        assert "no-new-privileges:true" in host["SecurityOpt"] and not host["Privileged"], name
+        assert host["Memory"] > 0 and host["PidsLimit"] > 0, name
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", name
+        status = pathlib.Path(f"/proc/{each['State']['Pid']}/status").read_text()
+        assert re.search(r"^Uid:\t65534\t65534\t65534\t65534$", status, re.M) and re.search(r"^CapBnd:\t0{16}$", status, re.M), name
+        assert re.search(r"^NoNewPrivs:\t1$", status, re.M), name
+
+
+def test_secrets_go_to_the_gateway_alone(stack):
+    for service in compose.SERVICES:
+        environment = stack.container(service)["Config"]["Env"] or []
+        assert any(TOKEN in each for each in environment) == (service == "gateway"), service
+
+
+def test_orders_need_the_token(stack):
+    """Nobody outside of a container is at its loopback, so that there is no way round the token."""
+    assert client.ask(stack.port, "/admin/policy").status == 401
+    assert order(stack, "PUT", "/admin/policy", {"policy": "fair"}).json() == {"policy": "fair"}
+    assert order(stack, "PUT", "/admin/policy", {"policy": "fifo"}).status == 200
+
+
+def test_published_without_a_token_is_refused():
+    said = docker("run", "--rm", "-e", "PUBLISHED_ON=0.0.0.0", f"sluice:{compose.TAG}", "sluice-pod", "take", "/x", "sluice-gateway",
+                  check=False)
+    assert "ADMIN_TOKEN is needed" in said
+
+
+def test_the_feed_from_the_pod(stack):
+    """A subscriber with python3-zmq in the pod's network."""
+    script = """
+import sys, zmq
+feed = zmq.Context().socket(zmq.SUB)
+feed.subscribe(b"")
+feed.connect("tcp://127.0.0.1:5556")
+topics = set()
+while not {"snapshot", "event.gateway.answered"} <= topics:
+    assert feed.poll(10000), topics
+    topics.add(feed.recv_multipart()[0].decode())
+    print("got", *topics, flush=True)
+"""
+    pid = str(stack.container("pod")["State"]["Pid"])
+    with subprocess.Popen(["nsenter", "-n", "-t", pid, sys.executable, "-c", script], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as subscriber:
+        subscriber.stdout.readline()  # it is connected
+        assert ask(stack, next(numbers)).status == 200
+        _, error = subscriber.communicate(timeout=30)
+    assert subscriber.returncode == 0, error
+
+
+def main_pid(stack, service):
+    return stack.container(service)["State"]["Pid"]
+
+
+def kill_main(stack, service):
+    """From the host, as a crash: Docker does not restart what was killed by its own order. Gives the new one."""
+    old = main_pid(stack, service)
+    os.kill(old, signal.SIGKILL)
+    return wait_for(lambda: (pid := main_pid(stack, service)) not in (0, old) and pid, f"{service} runs again", 20)
+
+
+@pytest.mark.parametrize("service", ["metricsd", "fetcher", "scheduler"])
+def test_killed_under_load(stack, service):
+    """It is back by itself, and no request has failed."""
+    with Load(stack) as load:
+        kill_main(stack, service)
+        load.wait_for_more(20)
+    stack.wait_healthy()
+    assert load.failures == []
+    assert stack.simulator.state()["rejected"] == 0
+
+
+def test_killed_simulator(stack):
+    """Calls meet a provider that is away for a moment, and are made again; later ones succeed."""
+    kill_main(stack, "simulator")
+    wait_for(lambda: ask(stack, next(numbers)).status == 200, "answers again", 60)
+    stack.wait_healthy()
+
+
+def told_by(stack):
+    """How many events each gateway has told of."""
+    processes = client.ask(stack.metricsd_port, "/api/state").json()["processes"]
+    return {each["pid"]: each["events"] for each in processes if each["process"] == "gateway" and each["up"]}
+
+
+def test_who_hangs_is_unhealthy(stack):
+    """A process that runs and does nothing is told from one that works."""
+    pid = main_pid(stack, "fetcher")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: "fetcher" in stack.unhealthy(), "the fetcher is unhealthy", 40)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    stack.wait_healthy()
+    shown = docker("exec", stack.container("fetcher")["Id"], "sluicectl", "health")
+    assert re.fullmatch(r"fetcher \d+  ok\n", shown)
+
+
+def test_health_of_an_empty_container():
+    said = docker("run", "--rm", f"sluice:{compose.TAG}", "sluicectl", "health", check=False)
+    assert "no process of Sluice runs here" in said
+
+
+def test_scaled_to_three(stack):
+    """Requests spread over gateways that share one port, and what they count adds up."""
+    stack.run("up", "-d", "--no-deps", "--no-recreate", "--scale", f"gateway={GATEWAYS}", "gateway")
+    stack.wait_healthy()
+    wait_for(lambda: len(told_by(stack)) == GATEWAYS, "all are heard of")
+    before, total, asked = told_by(stack), values(stack)["gateway.requests_total"], 0
+
+    def spread():
+        nonlocal asked
+        answers = client.ask_all(stack.port, [f"/proxy/score?cpf={next(numbers)}" for _ in range(20)])
+        assert {answer.status for answer in answers} == {200}
+        asked += len(answers)
+        return all(count > before[pid] for pid, count in told_by(stack).items())
+    wait_for(spread, "each gateway has had some", 60)
+    wait_for(lambda: values(stack)["gateway.requests_total"] == total + asked, "the sum of all of them")
+    assert values(stack)["gateway.up"] == GATEWAYS
+    print(f"{asked} requests; events of each:", *(count - before[pid] for pid, count in told_by(stack).items()))
+
+
+def test_upgrade_without_a_failure(stack):
+    """Every process is replaced by one of another image, under load, and nobody notices."""
+    old = {service: {each["Id"] for each in stack.containers(service)} for service in PROCESSES}
+    pod = stack.container("pod")["State"]["StartedAt"]
+    subprocess.run(["docker", "build", "-q", "-t", f"sluice:{compose.TAG}", "-"], input=f"FROM sluice:{compose.TAG}\nLABEL upgraded=yes\n", text=True,
+                   stdout=subprocess.DEVNULL, check=True)
+    known = next(numbers)
+    with Load(stack) as waiting, Load(stack, clients=4, every=known) as hits:
+        done = subprocess.run([ROOT / "deploy/upgrade", "--no-build"], capture_output=True, text=True, check=False,
+                              env=stack.environment | {"COMPOSE": " ".join(stack.command)})
+        waiting.wait_for_more(5)
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(f"{len(waiting.answers)} that waited, {len(hits.answers)} hits, failed: {len(waiting.failures)}, {len(hits.failures)}")
+    assert waiting.failures == hits.failures == []
+    assert stack.container("pod")["State"]["StartedAt"] == pod
+    image = json.loads(docker("image", "inspect", f"sluice:{compose.TAG}"))[0]["Id"]
+    for service in PROCESSES:
+        now = stack.containers(service)
+        assert {each["Image"] for each in now} == {image} and not old[service] & {each["Id"] for each in now}, service
+    assert len(stack.containers("gateway")) == GATEWAYS
+    ids = {each["Id"] for each in stack.containers()}
+    stack.run("up", "-d", "--scale", f"gateway={GATEWAYS}")
+    assert {each["Id"] for each in stack.containers()} == ids, "nothing is left to be done"
+    assert stack.simulator.state()["rejected"] == 0
+
+
+def test_the_pod_takes_all_with_it_and_up_brings_them_back(stack):
+    """Who kills the pod kills the stack: what is not back by itself is so by `up`."""
+    os.kill(main_pid(stack, "pod"), signal.SIGKILL)
+    wait_for(lambda: main_pid(stack, "pod") != 0, "the pod again", 20)
+    stack.run("up", "-d")
+    stack.wait_healthy()
+    wait_for(lambda: ask(stack, next(numbers)).status == 200, "answers again", 60)
+
+
+def test_scenarios(stack):
+    """S1 to S5, from outside."""
+    done = subprocess.run([ROOT / "tests/scenarios", "--compose", stack.project], stdout=subprocess.PIPE, text=True, check=False,
+                          env=stack.environment)
+    print(done.stdout)
+    assert done.returncode == 0
