@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 
-import { chromium, type Browser, type Page } from "playwright-core";
+import { chromium, type Browser, type Locator, type Page } from "playwright-core";
 
-const root = resolve(new URL(".", import.meta.url).pathname, "../..");
+export const root = resolve(new URL(".", import.meta.url).pathname, "../..");
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Pictures are kept here, for people. */
@@ -47,4 +47,23 @@ export async function accessibility(page: Page): Promise<string[]> {
 export async function picture(page: Page, name: string) {
   mkdirSync(pictures, { recursive: true });
   await page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
+/** The panel of that title. */
+export function card(page: Page, title: string | RegExp): Locator {
+  return page.getByRole("region", typeof title === "string" ? { name: title, exact: true } : { name: title }).first();
+}
+
+/** The number beside a label in a panel: 1,234 or 12.5 s (as milliseconds). NaN where nobody knows. */
+export async function stat(panel: Locator, label: string | RegExp): Promise<number> {
+  const term = panel.locator("dt").filter({ hasText: typeof label === "string" ? new RegExp(`^${label}$`) : label });
+  const told = await term.locator("xpath=following-sibling::dd[1]").evaluate((dd) => dd.firstChild?.textContent ?? "");
+  const [, number = "", unit = ""] = /^([\d.,]+) ?(\S*)/.exec(told) ?? [];
+
+  return Number(number.replaceAll(",", "")) * ({ s: 1000, "\u00b5s": 0.001 }[unit] ?? 1);
+}
+
+/** A column of a table's rows as numbers. */
+export async function numbers(table: Locator, column: number): Promise<number[]> {
+  return (await table.locator(`tbody tr > :nth-child(${column})`).allInnerTexts()).map(Number);
 }

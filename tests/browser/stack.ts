@@ -105,6 +105,20 @@ export class Stack {
     return process_;
   }
 
+  /** s6 leaves it alone from now on; startAgain() lets it go on. */
+  async stopRestarts(name: string) {
+    await this.s6("-o", name);
+  }
+
+  async startAgain(name: string) {
+    await this.s6("-u", name);
+  }
+
+  private async s6(what: string, name: string) {
+    const [status] = await once(spawn("s6-svc", [what, join(this.folder, "run/services", name)], { stdio: "ignore" }), "exit");
+    if (status !== 0) throw new Error(`s6-svc ${what} ${name}: ${status}`);
+  }
+
   async faults(form: string) {
     const answer = await fetch(`${this.simulator}/control/faults?${form}`, { method: "POST" });
     if (!answer.ok) throw new Error(await answer.text());
@@ -124,9 +138,10 @@ export class Stack {
     }));
   }
 
-  async admin(method: string, path: string, body?: object) {
+  async admin(method: string, path: string, body?: object, token?: string) {
     const answer = await fetch(`${this.gateway}/admin/${path}`, {
-      method, ...(body ? { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } } : {}),
+      method, headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
     });
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     return answer.status === 204 ? null : answer.json();
