@@ -71,7 +71,7 @@ export class Stack {
     }, "the URLs", START_MS / 1000);
     const url = (name: string) => new RegExp(`^  ${name} +(http://[^/\\s]+)`, "m").exec(text)?.[1] ?? "";
     this.gateway = url("gateway");
-    this.dashboard = url("(?:state|dashboard)");
+    this.dashboard = url("dashboard");
     this.simulator = url("provider");
     await until(async () => (await fetch(`${this.gateway}/readyz`)).ok, "the stack is ready");
   }

@@ -55,7 +55,7 @@ class Deployed:
             more = os.read(fd, 4096).decode() if ready else ""
             assert more, f"no URLs:\n{text}\n{self.log_text()[-4000:]}"
             text += more
-        self.urls = dict(re.findall(r"^  (gateway|state|provider) +http://[^:]+:(\d+)", text, re.M))
+        self.urls = dict(re.findall(r"^  (gateway|dashboard|provider) +http://[^:]+:(\d+)", text, re.M))
         self.pids = [self.pid(name) for name in SERVICES]
 
     def __exit__(self, kind, *_):
@@ -107,7 +107,7 @@ def test_what_is_killed_runs_again():
             assert time.monotonic() - killed < 1.5
             deployed.pids.append(deployed.pid(name))
             assert deployed.ask(cpf.make(601 + i)).status == 200, name
-        assert client.ask(int(deployed.urls["state"]), "/metrics").status == 200
+        assert client.ask(int(deployed.urls["dashboard"]), "/metrics").status == 200
 
 
 def test_the_port_outlives_the_gateway():
@@ -189,7 +189,7 @@ def test_another_provider_takes_the_simulators_place():
 def links(deployed):
     """The ports that the dashboard knows, when it knows where the gateway is."""
     def told():
-        found = client.ask(int(deployed.urls["state"]), "/api/state").json()["links"]
+        found = client.ask(int(deployed.urls["dashboard"]), "/api/state").json()["links"]
         return found if found["gateway"] else None
 
     return {name: url and int(url.rsplit(":", 1)[1]) for name, url in stack.wait_for(told, "the gateway has told where it is").items()}
