@@ -6,6 +6,8 @@
 #include "common/clock.h"
 #include "common/loop.h"
 
+#define READER_PING_MS   5000
+#define READER_SILENT_MS 15000
 #define RECEIVE_CAP      256                       /* messages in one wake-up: others want a turn, too */
 #define LINK_HIGH_WATER  (2 * LINK_CREDITS + 1024) /* above the credits and the links' own */
 #define EVENT_HIGH_WATER 16384
@@ -266,11 +268,22 @@ struct bus_socket *bus_connect(struct bus *bus, const char *endpoint, const char
     return bus_socket_start(socket, endpoint, false);
 }
 
+/* A reader that has stopped, or that does not read, would keep up to a high-water mark of messages for ever:
+ * libzmq asks it for a sign of life (ZMTP 3.1, PING), and lets go of one that gives none. */
+void bus_socket_want_life(struct bus_socket *socket)
+{
+    zsock_set_heartbeat_ivl(socket->zsock, READER_PING_MS);
+    zsock_set_heartbeat_timeout(socket->zsock, READER_SILENT_MS);
+}
+
 struct bus_socket *bus_publish_bind(struct bus *bus, const char *endpoint)
 {
     struct bus_socket *socket = bus_socket_new(bus, BUS_PUBLISHER, ZMQ_XPUB, NULL);
 
-    return socket ? bus_socket_start(socket, endpoint, true) : NULL;
+    if (!socket)
+        return NULL;
+    bus_socket_want_life(socket);
+    return bus_socket_start(socket, endpoint, true);
 }
 
 struct bus_socket *bus_publish_connect(struct bus *bus, const char *endpoint)

@@ -67,7 +67,8 @@ int bus_send(struct bus_socket *socket, uint64_t peer, struct message *message, 
 /* Ends a server's link with that client: says goodbye and calls down(). */
 void bus_dismiss(struct bus_socket *socket, uint64_t peer);
 
-/* The events path. A publisher binds (metricsd's feed: XPUB) or connects (everybody's events: PUB). */
+/* The events path. A publisher binds (metricsd's feed: XPUB; a reader that gives no sign of life is let go
+ * after 20 s) or connects (everybody's events: PUB). */
 struct bus_socket *bus_publish_bind(struct bus *bus, const char *endpoint);
 struct bus_socket *bus_publish_connect(struct bus *bus, const char *endpoint);
 /* Borrows all. 0 or -EMSGSIZE; what nobody takes is dropped. Frames: topic, message, body if any. A message

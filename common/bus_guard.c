@@ -26,6 +26,7 @@ struct bus_socket *bus_publish_guarded(struct bus *bus, const char *endpoint,
     zsock_set_curve_server(socket->zsock, 1);
     zsock_set_curve_secretkey_bin(socket->zsock, secret_key);
     zsock_set_handshake_ivl(socket->zsock, HANDSHAKE_MS);
+    bus_socket_want_life(socket);
     zsock_set_backlog(socket->zsock, ACCEPT_BACKLOG);
     return bus_socket_start(socket, endpoint, true);
 }

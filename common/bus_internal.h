@@ -53,6 +53,8 @@ struct bus {
  * it, and gives NULL with errno when the endpoint is not to be had. */
 struct bus_socket *bus_socket_new(struct bus *bus, enum bus_kind kind, int type, void *arg);
 struct bus_socket *bus_socket_start(struct bus_socket *socket, const char *endpoint, bool bind);
+/* Of a publisher that others connect to: its readers are to show that they live. */
+void bus_socket_want_life(struct bus_socket *socket);
 
 /* What a guard does with a question. 0, or -EAGAIN when none waits. */
 int bus_guard_receive(struct bus_socket *socket);
