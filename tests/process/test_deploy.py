@@ -1,4 +1,5 @@
 """test_deploy.py - deploy/run as people use it: restarts, orderly ends, no leftovers, clear refusals."""
+import contextlib
 import os
 import pathlib
 import re
@@ -56,7 +57,12 @@ class Deployed:
             assert more, f"no URLs:\n{text}\n{self.log_text()[-4000:]}"
             text += more
         self.urls = dict(re.findall(r"^  (gateway|state|provider) +http://[^:]+:(\d+)", text, re.M))
-        self.pids = [self.pid(name) for name in SERVICES]
+        self.pids = [self.pid(name) for name in self.services()]
+
+    def services(self):
+        """In the order of their end."""
+        found = [entry.name for entry in (self.folder / "run/services").glob("gateway-*")]
+        return [*found, *SERVICES]
 
     def __exit__(self, kind, *_):
         if kind:
@@ -120,6 +126,43 @@ def test_the_port_outlives_the_gateway():
         assert waiting.socket.recv(100).startswith(b"HTTP/1.1 200")
         waiting.close()
         deployed.pids.append(deployed.pid("gateway"))
+
+
+def connections(deployed, name):
+    """How many clients a gateway has: its sockets, without the listener (3)."""
+    listed = pathlib.Path(f"/proc/{deployed.pid(name)}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    here = {line.split()[9] for line in listed if line.split()[3] == "01"}
+    links = []
+    for fd in pathlib.Path(f"/proc/{deployed.pid(name)}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(fd))
+    return sum(link.removeprefix("socket:[").rstrip("]") in here for link in links)
+
+
+def test_several_gateways_share_the_listener():
+    """Each of three takes clients; one that is stopped or killed leaves new ones to the others; one drain for all."""
+    with Deployed(GATEWAY_WORKERS="3") as deployed:
+        gateways, port = ["gateway", "gateway-2", "gateway-3"], int(deployed.urls["gateway"])
+        for name in gateways:
+            others = [deployed.pid(other) for other in gateways if other != name]
+            for pid in others:
+                os.kill(pid, signal.SIGSTOP)
+            assert client.ask(port, "/livez").status == 200, f"{name} alone"
+            for pid in others:
+                os.kill(pid, signal.SIGCONT)
+        waiting = [client.Waiting(port, "/livez") for _ in range(100)]
+        assert all(each.answer().status == 200 for each in waiting)
+        stack.wait_for(lambda: sum(connections(deployed, name) for name in gateways) == 100, "all are held by a gateway")
+        os.kill(deployed.pid("gateway-2"), signal.SIGKILL)
+        assert [deployed.ask(cpf.make(650 + i)).status for i in range(5)] == [200] * 5
+        stack.wait_for(lambda: deployed.status("gateway-2")[1], "gateway-2 again")
+        deployed.pids.append(deployed.pid("gateway-2"))
+        for each in waiting:
+            each.close()
+        deployed.popen.send_signal(signal.SIGTERM)
+        assert deployed.popen.wait(30) == 0
+        drains = re.findall(r"^\S+ info (\w+) drain signal", deployed.log_text(), re.M)
+        assert drains == ["gateway"] * 3 + SERVICES[1:4]
 
 
 @pytest.mark.parametrize("how", ["TERM to the script", "Ctrl-C"])
