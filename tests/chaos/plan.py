@@ -1,0 +1,54 @@
+"""plan.py - what is done to a stack, and when: a list that its seed and length decide, and nothing else. Pure."""
+import random
+import typing
+
+GATEWAYS = ["gateway", "gateway-2"]
+INNER = ["scheduler", "fetcher", "metricsd"]
+CUTS = ["cut_bytes=0&cut_with=rst", "cut_bytes=40", "stall=1", "status=500", "accept=rst&connection_close=1", "garbage=1"]
+STOP_SECONDS = 5.0
+# What may happen in the story of everything, and how often beside the others.
+EVERYTHING = {"kill": 5, "stop": 2, "term": 3, "disk": 1, "descriptors": 2, "clock": 2, "provider": 2}
+
+
+class Action(typing.NamedTuple):
+    at: float  # seconds from the start
+    kind: str
+    target: str
+    seconds: float = 0.0  # how long it lasts, where it lasts
+    detail: str = ""
+
+
+def everything(rng, at):
+    kind = rng.choices(list(EVERYTHING), list(EVERYTHING.values()))[0]
+    seconds = round(rng.uniform(2, 5), 2)
+    if kind in ("kill", "term"):
+        return Action(at, kind, rng.choice(INNER + GATEWAYS))
+    if kind == "stop":
+        return Action(at, kind, rng.choice(INNER + GATEWAYS), STOP_SECONDS)
+    if kind == "descriptors":
+        return Action(at, kind, rng.choice(INNER + GATEWAYS), seconds)
+    if kind == "clock":
+        return Action(at, kind, "all", detail=str(rng.choice([-1, 1]) * rng.choice([5, 600, 86400])))
+    if kind == "provider":
+        return Action(at, kind, "simulator", min(seconds, 3), rng.choice(CUTS))
+    return Action(at, kind, "STATE_DIR", seconds)
+
+
+# Of each story: the pauses between its actions (from, to), and the action.
+STORIES = {
+    "kills": ((1.0, 3.0), lambda rng, at: Action(at, "kill", rng.choice(INNER))),
+    "stops": ((STOP_SECONDS + 1, STOP_SECONDS + 3), lambda rng, at: Action(at, "stop", rng.choice(INNER), STOP_SECONDS)),
+    "gateways": ((2.0, 4.0), lambda rng, at: Action(at, "kill", rng.choice(GATEWAYS))),
+    "everything": ((1.0, 4.0), everything),
+}
+
+
+def make(story, seed, seconds):
+    """The last action leaves time to see what comes of it."""
+    (least, most), draw = STORIES[story]
+    rng = random.Random(f"{story}/{seed}")
+    actions, at = [], 1.0
+    while at < seconds - 2:
+        actions.append(draw(rng, round(at, 2)))
+        at += rng.uniform(least, most)
+    return actions
