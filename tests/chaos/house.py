@@ -26,6 +26,11 @@ OPTIONS = {
 }
 
 
+def sanitized(program):
+    """Such a program insists on being the first library, and cannot have its clock stepped."""
+    return b"libasan" in subprocess.run(["ldd", program], capture_output=True, check=True).stdout
+
+
 def fake_clock(folder):
     """Programs whose wall clock follows a file; their monotonic clock is the host's. The folder of them, the file."""
     listed = subprocess.run(["dpkg", "-L", "libfaketime"], capture_output=True, text=True, check=True).stdout.split()
@@ -68,7 +73,9 @@ def state_of(pid):
 class House:
     def __init__(self, folder, window):
         self.folder, self.began = folder, time.time()
-        programs, self.offset = fake_clock(folder)
+        programs, self.offset = stack.BIN, None
+        if not sanitized(programs / "sluice-gateway"):
+            programs, self.offset = fake_clock(folder)
         self.has_disk = small_disk(folder / "state")
         self.deployed = Deployed(folder, programs, RATE_LIMIT_SECONDS=str(window), SIMULATOR_FAULTS=PATH, **OPTIONS)
         self.actions, self.memory = [], []
@@ -100,6 +107,11 @@ class House:
         if self.has_disk:
             subprocess.run(["umount", self.folder / "state"], check=False)
 
+    def cannot(self):
+        """Kinds of actions that are not possible here, and why."""
+        kinds = {} if self.has_disk else {"disk": "not allowed to mount a file system for STATE_DIR"}
+        return kinds if self.offset else kinds | {"clock": "programs with sanitizers take no other clock"}
+
     @property
     def port(self):
         return int(self.deployed.urls["gateway"])
@@ -119,8 +131,9 @@ class House:
         """Memory that is a process's own: not the pages of the cache file, which have their bound."""
         for name in PROCESSES:
             with contextlib.suppress(OSError, AttributeError):
-                status = pathlib.Path(f"/proc/{self.deployed.pid(name)}/status").read_text(encoding="ascii")
-                self.memory.append([time.monotonic(), name, int(re.search(r"RssAnon:\s+(\d+)", status).group(1))])
+                pid = self.deployed.pid(name)
+                status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+                self.memory.append([time.monotonic(), name, pid, int(re.search(r"RssAnon:\s+(\d+)", status).group(1))])
 
     async def pid(self, name, not_this=0):
         """Of the process when it is ready; of the next one, when not_this is given."""
@@ -147,7 +160,7 @@ class House:
 
     async def kill(self, action, record):
         """A gateway is stopped first, for a moment: whose connections it takes with it must be known."""
-        pid = await self.pid(action.target)
+        pid = record["pid"] = await self.pid(action.target)
         record["at"] = time.monotonic()
         if action.target in plan.GATEWAYS:
             await self.freeze(pid)
@@ -156,7 +169,7 @@ class House:
         await self.pid(action.target, pid)
 
     async def term(self, action, record):
-        pid = await self.pid(action.target)
+        pid = record["pid"] = await self.pid(action.target)
         record["at"] = time.monotonic()
         os.kill(pid, signal.SIGTERM)
         await self.pid(action.target, pid)
@@ -175,10 +188,10 @@ class House:
         os.kill(fetcher, signal.SIGSTOP)
 
     async def stop(self, action, record):
-        pid = await self.pid(action.target)
-        record["at"] = time.monotonic()
+        pid = record["pid"] = await self.pid(action.target)
         if action.target == "fetcher":
             await asyncio.to_thread(self.stop_with_grant, pid)
+        record["at"] = time.monotonic()
         await self.freeze(pid)
         if action.target == "fetcher":
             granted = self.granted()
@@ -192,7 +205,7 @@ class House:
 
     async def descriptors(self, action, record):
         """Not one more than it has now."""
-        pid = await self.pid(action.target)
+        pid = record["pid"] = await self.pid(action.target)
         record["at"] = time.monotonic()
         used = {int(fd.name) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
         free = next(number for number in range(len(used) + 1) if number not in used)

@@ -5,12 +5,12 @@ Times are seconds of CLOCK_MONOTONIC, which bench and simulator share.
 
 record = {
   "window": T, "requests": [...], "arrivals": [...], "actions": [...], "granted": [attempt, ...],
-  "stalls": [[from, to], ...], "memory": [[at, process, kB], ...], "began": t, "ended": t }
+  "stalls": [[from, to], ...], "memory": [[at, process, pid, kB], ...], "began": t, "ended": t }
 
 request: id, start, end, patience, outcome (answered, left, cut, silent), status, reason, good (is it the right answer?),
     extra (bytes that nobody asked for), tries: [{port, reused, sent, end, how (answered, closed, broken, left, silent, refused)}]
 arrival: the simulator's own entries: ns, verdict, gap_ns, attempt (request.number)
-action: kind, target, at, end; ports (clients of a killed gateway); held (attempts granted before a fetcher was stopped)
+action: kind, target, pid, at, end; ports (clients of a killed gateway); held (attempts granted before a fetcher was stopped)
 """
 import bisect
 import collections
@@ -55,6 +55,12 @@ def merged(spans):
 
 def is_gateway(name):
     return name.startswith("gateway")
+
+
+def causes(troubles):
+    """(when, what): those to which a pause is put down; scheduler and fetcher rather than others of the same time."""
+    found = [(at, what) for at, _, what in troubles]
+    return [each for each in found if each[1].endswith(("scheduler", "fetcher"))] or found
 
 
 class Case:
@@ -202,9 +208,8 @@ class Case:
         pauses = collections.defaultdict(list)
         for before, after in zip(times, [*times[1:], self.record["ended"]]):
             hit = [t for t in troubles if t[0] < after and t[0] + t[1] + window > before]
-            for at, _, what in hit:
-                if at >= before:
-                    pauses[what].append(after - at)
+            for at, what in causes(hit):
+                pauses[what].append(after - max(at, before))
             due = max([before + RESUME, *(at + wait for at, wait, _ in hit)]) + window
             late = after - due - overlap(self.stalls, before, after)
             if late > 0 and self.waits(before, after):
@@ -213,12 +218,23 @@ class Case:
         pauses.pop("start", None)
         self.figures["dispatch resumes"] = {what: max(values) for what, values in sorted(pauses.items())}
 
-    # Memory
+    # Processes
+
+    def deaths(self):
+        """Of all that lived under a name, one may end without our doing: the one that is there at the end."""
+        ended = {(a["target"], a["pid"]) for a in self.record["actions"] if a["kind"] in ("kill", "term")}
+        seen = collections.defaultdict(set)
+        for _, process, pid, _ in self.record["memory"]:
+            seen[process].add(pid)
+        for process, pids in seen.items():
+            strange = [pid for pid in pids if (process, pid) not in ended]
+            if len(strange) > 1:
+                self.breach("died", f"{process}: {len(strange) - 1} times by itself, among pids {sorted(strange)}")
 
     def memory(self):
         self.figures["memory"] = {}
         samples = collections.defaultdict(list)
-        for at, process, kilobytes in self.record["memory"]:
+        for at, process, _, kilobytes in self.record["memory"]:
             samples[process].append((at - self.record["began"], kilobytes))
         for process, values in sorted(samples.items()):
             end = values[-1][0]
@@ -235,6 +251,6 @@ class Case:
 def judge(record):
     """(breaches, figures)"""
     case = Case(record)
-    for look in (case.answers, case.arrivals, case.expired, case.dispatch, case.memory):
+    for look in (case.answers, case.arrivals, case.expired, case.dispatch, case.deaths, case.memory):
         look()
     return case.breaches, case.figures

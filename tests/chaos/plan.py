@@ -4,7 +4,7 @@ import typing
 
 GATEWAYS = ["gateway", "gateway-2"]
 INNER = ["scheduler", "fetcher", "metricsd"]
-CUTS = ["cut_bytes=0&cut_with=rst", "cut_bytes=40", "stall=1", "status=500", "accept=rst&connection_close=1", "garbage=1"]
+CUTS = ["cut_bytes=0&cut_with=rst", "cut_bytes=40", "stall=1", "status=500", "deaf_ms=1500&connection_close=1", "garbage=1"]
 STOP_SECONDS = 5.0
 # What may happen in the story of everything, and how often beside the others.
 EVERYTHING = {"kill": 5, "stop": 2, "term": 3, "disk": 1, "descriptors": 2, "clock": 2, "provider": 2}
@@ -39,7 +39,7 @@ STORIES = {
     "kills": ((1.0, 3.0), lambda rng, at: Action(at, "kill", rng.choice(INNER))),
     "stops": ((STOP_SECONDS + 1, STOP_SECONDS + 3), lambda rng, at: Action(at, "stop", rng.choice(INNER), STOP_SECONDS)),
     "gateways": ((2.0, 4.0), lambda rng, at: Action(at, "kill", rng.choice(GATEWAYS))),
-    "everything": ((1.0, 4.0), everything),
+    "everything": ((0.5, 3.5), everything),
 }
 
 

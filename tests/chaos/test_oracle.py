@@ -19,7 +19,7 @@ def request(number, start, end, **changes):
 
 
 def action(kind, target, at, end, **changes):
-    return {"kind": kind, "target": target, "at": BEGAN + at, "end": BEGAN + end, "ports": [], "held": [], "detail": ""} | changes
+    return {"kind": kind, "target": target, "at": BEGAN + at, "end": BEGAN + end, "ports": [], "held": [], "detail": "", "pid": 1} | changes
 
 
 @pytest.fixture
@@ -198,13 +198,22 @@ def test_dispatch_that_ends_for_good(record):
 
 
 def test_memory(record):
-    flat = [[BEGAN + second, "gateway", 5000 + (second % 7) * 20] for second in range(400)]
-    slope = [[BEGAN + second, "scheduler", 5000 + second * 8] for second in range(400)]
+    flat = [[BEGAN + second, "gateway", 7, 5000 + (second % 7) * 20] for second in range(400)]
+    slope = [[BEGAN + second, "scheduler", 8, 5000 + second * 8] for second in range(400)]
     assert kinds(record | {"memory": flat}) == []
     breaches, figures = oracle.judge(record | {"memory": flat + slope})
     assert [breach.kind for breach in breaches] == ["memory"] and "scheduler" in breaches[0].what
     assert figures["memory"]["gateway"] == (5120, 5120)
     assert kinds(record | {"memory": slope[:200]}) == []  # too short to say
+
+
+def test_a_death_that_nobody_ordered(record):
+    record["memory"] = [[BEGAN + i, "fetcher", pid, 5000] for i, pid in enumerate((11, 11, 12, 13))]
+    kills = [action(kind, "fetcher", i, i, pid=pid) for i, (kind, pid) in enumerate((("kill", 11), ("term", 12)))]
+    assert kinds(record | {"actions": kills}) == []
+    assert kinds(record | {"actions": kills[:1]}) == ["died"]
+    assert kinds(record | {"actions": [kills[0], kills[1] | {"kind": "stop"}]}) == ["died"]
+    assert kinds(record | {"actions": [kills[0], kills[1] | {"target": "scheduler"}]}) == ["died"]
 
 
 def test_a_plan_can_be_done_again():
