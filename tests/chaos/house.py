@@ -20,7 +20,7 @@ CATCH_SECONDS = 0.5
 DISK_BYTES = 262144
 ENDED_SECONDS = 30.0  # a drain may take so long
 OPTIONS = {
-    "GATEWAY_WORKERS": "2", "RATE_LIMIT_MODE": "strict", "QUEUE_MAX_SIZE": "1000", "REQUEST_TIMEOUT_SECONDS": "30",
+    "RATE_LIMIT_SECONDS": "0.05", "RATE_LIMIT_MODE": "strict", "RATE_LIMIT_BURST": "1", "GATEWAY_WORKERS": "2", "QUEUE_MAX_SIZE": "1000", "REQUEST_TIMEOUT_SECONDS": "30",
     "EXTERNAL_API_TIMEOUT": "2", "CIRCUIT_BREAKER_RESET_TIMEOUT": "1", "CIRCUIT_BREAKER_PROBE_TIMEOUT": "1",
     "CACHE_TTL_SECONDS": "2", "CACHE_MAX_MB": "16", "DRAIN_SECONDS": "20",
 }
@@ -71,13 +71,13 @@ def state_of(pid):
 
 
 class House:
-    def __init__(self, folder, window):
+    def __init__(self, folder, options):
         self.folder, self.began = folder, time.time()
         programs, self.offset = stack.BIN, None
         if not sanitized(programs / "sluice-gateway"):
             programs, self.offset = fake_clock(folder)
         self.has_disk = small_disk(folder / "state")
-        self.deployed = Deployed(folder, programs, RATE_LIMIT_SECONDS=str(window), SIMULATOR_FAULTS=PATH, **OPTIONS)
+        self.deployed = Deployed(folder, programs, SIMULATOR_FAULTS=PATH, **OPTIONS | options)
         self.actions, self.memory = [], []
         self.locks = {name: asyncio.Lock() for name in [*PROCESSES, "gateways", "STATE_DIR", "all", "simulator"]}
         self.log_at, self.granted_before = 0, []

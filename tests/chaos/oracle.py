@@ -4,12 +4,12 @@ what was done to the stack meanwhile. Pure: it judges records that may as well b
 Times are seconds of CLOCK_MONOTONIC, which bench and simulator share.
 
 record = {
-  "window": T, "requests": [...], "arrivals": [...], "actions": [...], "granted": [attempt, ...],
+  "window": T, "burst": N, "requests": [...], "arrivals": [...], "actions": [...], "granted": [attempt, ...],
   "stalls": [[from, to], ...], "memory": [[at, process, pid, kB], ...], "began": t, "ended": t }
 
 request: id, start, end, patience, outcome (answered, left, cut, silent), status, reason, good (is it the right answer?),
     extra (bytes that nobody asked for), tries: [{port, reused, sent, end, how (answered, closed, broken, left, silent, refused)}]
-arrival: the simulator's own entries: ns, verdict, gap_ns, attempt (request.number)
+arrival: the simulator's own entries: ns, verdict, attempt (request.number)
 action: kind, target, pid, at, end; ports (clients of a killed gateway); held (attempts granted before a fetcher was stopped)
 """
 import bisect
@@ -152,7 +152,6 @@ class Case:
     def arrivals(self):
         known = {request["id"]: request["start"] for request in self.record["requests"]}
         granted, seen = set(self.record["granted"]), set()
-        rejected, least = 0, None
         for arrival in self.record["arrivals"]:
             name, _, number = (arrival["attempt"] or "").rpartition(".")
             if arrival["attempt"] in seen:
@@ -160,14 +159,20 @@ class Case:
             seen.add(arrival["attempt"])
             if name not in known or arrival["ns"] / 1e9 < known[name] or number not in granted:
                 self.breach("unpaid", f"attempt {arrival['attempt']}: nobody asked for it, or no permit was given")
-            if arrival["verdict"] in ("early", "blocked"):
-                rejected += 1
-                self.breach("early", f"attempt {arrival['attempt']}: {arrival['verdict']}, gap {arrival['gap_ns']} ns")
-            elif arrival["gap_ns"] and arrival["gap_ns"] < self.record["window"] * 1e9:
-                self.breach("early", f"attempt {arrival['attempt']}: gap {arrival['gap_ns']} ns")
-            if arrival["gap_ns"]:
-                least = min(least or arrival["gap_ns"], arrival["gap_ns"])
-        self.figures |= {"arrivals": len(self.record["arrivals"]), "rejected": rejected, "least gap": (least or 0) / 1e9}
+        self.spacing()
+
+    def spacing(self):
+        """As the provider said, and as it ought to have said."""
+        arrivals, burst = self.record["arrivals"], self.record["burst"]
+        rejected = [arrival for arrival in arrivals if arrival["verdict"] in ("early", "blocked")]
+        for arrival in rejected:
+            self.breach("early", f"attempt {arrival['attempt']}: {arrival['verdict']}")
+        gaps = [(b["ns"] - a["ns"], b) for a, b in zip(arrivals, arrivals[burst:])]
+        for gap, arrival in gaps:
+            if gap < self.record["window"] * 1e9 and arrival not in rejected:
+                self.breach("early", f"attempt {arrival['attempt']}: {gap} ns")
+        self.figures |= {"arrivals": len(arrivals), "rejected": len(rejected),
+                         "least gap": min((gap for gap, _ in gaps), default=0) / 1e9}
 
     def expired(self):
         """A grant that a stopped fetcher held must not be fired when it goes on."""

@@ -6,6 +6,7 @@ GATEWAYS = ["gateway", "gateway-2"]
 INNER = ["scheduler", "fetcher", "metricsd"]
 CUTS = ["cut_bytes=0&cut_with=rst", "cut_bytes=40", "stall=1", "status=500", "deaf_ms=1500&connection_close=1", "garbage=1"]
 STOP_SECONDS = 5.0
+PAIRS = 0.25  # so often two processes meet it at once
 # What may happen in the story of everything, and how often beside the others.
 EVERYTHING = {"kill": 5, "stop": 2, "term": 3, "disk": 1, "descriptors": 2, "clock": 2, "provider": 2}
 
@@ -18,27 +19,30 @@ class Action(typing.NamedTuple):
     detail: str = ""
 
 
+def some(rng, kind, at, among, *more):
+    """The same to one of them, or to two at the same moment."""
+    count = 2 if rng.random() < PAIRS else 1
+    return [Action(at, kind, name, *more) for name in rng.sample(among, count)]
+
+
 def everything(rng, at):
     kind = rng.choices(list(EVERYTHING), list(EVERYTHING.values()))[0]
     seconds = round(rng.uniform(2, 5), 2)
-    if kind in ("kill", "term"):
-        return Action(at, kind, rng.choice(INNER + GATEWAYS))
-    if kind == "stop":
-        return Action(at, kind, rng.choice(INNER + GATEWAYS), STOP_SECONDS)
-    if kind == "descriptors":
-        return Action(at, kind, rng.choice(INNER + GATEWAYS), seconds)
     if kind == "clock":
-        return Action(at, kind, "all", detail=str(rng.choice([-1, 1]) * rng.choice([5, 600, 86400])))
+        return [Action(at, kind, "all", detail=str(rng.choice([-1, 1]) * rng.choice([5, 600, 86400])))]
     if kind == "provider":
-        return Action(at, kind, "simulator", min(seconds, 3), rng.choice(CUTS))
-    return Action(at, kind, "STATE_DIR", seconds)
+        return [Action(at, kind, "simulator", min(seconds, 3), rng.choice(CUTS))]
+    if kind == "disk":
+        return [Action(at, kind, "STATE_DIR", seconds)]
+    among = INNER if rng.random() < 0.7 else [rng.choice(GATEWAYS), rng.choice(INNER)]
+    return some(rng, kind, at, among, {"stop": STOP_SECONDS, "descriptors": seconds}.get(kind, 0.0))
 
 
-# Of each story: the pauses between its actions (from, to), and the action.
+# Of each story: the pauses between its actions (from, to), and what is done after each.
 STORIES = {
-    "kills": ((1.0, 3.0), lambda rng, at: Action(at, "kill", rng.choice(INNER))),
-    "stops": ((STOP_SECONDS + 1, STOP_SECONDS + 3), lambda rng, at: Action(at, "stop", rng.choice(INNER), STOP_SECONDS)),
-    "gateways": ((2.0, 4.0), lambda rng, at: Action(at, "kill", rng.choice(GATEWAYS))),
+    "kills": ((1.0, 3.0), lambda rng, at: some(rng, "kill", at, INNER)),
+    "stops": ((STOP_SECONDS + 1, STOP_SECONDS + 3), lambda rng, at: some(rng, "stop", at, INNER, STOP_SECONDS)),
+    "gateways": ((2.0, 4.0), lambda rng, at: [Action(at, "kill", rng.choice(GATEWAYS))]),
     "everything": ((0.5, 3.5), everything),
 }
 
@@ -49,6 +53,6 @@ def make(story, seed, seconds):
     rng = random.Random(f"{story}/{seed}")
     actions, at = [], 1.0
     while at < seconds - 2:
-        actions.append(draw(rng, round(at, 2)))
+        actions += draw(rng, round(at, 2))
         at += rng.uniform(least, most)
     return actions
