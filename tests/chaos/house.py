@@ -16,7 +16,7 @@ from deployed import Deployed
 
 PROCESSES = ["gateway", "gateway-2", "scheduler", "fetcher", "metricsd"]
 PATH = "forward_jitter_ms=10&backward_jitter_ms=10&service_ms=2"
-CATCH_SECONDS = 0.5
+GRANT_SECONDS = 2.0
 DISK_BYTES = 262144
 ENDED_SECONDS = 30.0  # a drain may take so long
 OPTIONS = {
@@ -158,20 +158,29 @@ class House:
             record["end"] = record.get("end", time.monotonic())
             self.actions.append(record)
 
+    def strike(self, action, pid, number):
+        """When it was struck."""
+        if action.after_grant_ms >= 0:
+            self.await_grant(action.after_grant_ms)
+        at = time.monotonic()
+        os.kill(pid, number)
+        return at
+
     async def kill(self, action, record):
         """A gateway is stopped first, for a moment: whose connections it takes with it must be known."""
         pid = record["pid"] = await self.pid(action.target)
-        record["at"] = time.monotonic()
         if action.target in plan.GATEWAYS:
+            record["at"] = time.monotonic()
             await self.freeze(pid)
             record["ports"] = clients_of(pid)
-        os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
+        else:
+            record["at"] = await asyncio.to_thread(self.strike, action, pid, signal.SIGKILL)
         await self.pid(action.target, pid)
 
     async def term(self, action, record):
         pid = record["pid"] = await self.pid(action.target)
-        record["at"] = time.monotonic()
-        os.kill(pid, signal.SIGTERM)
+        record["at"] = await asyncio.to_thread(self.strike, action, pid, signal.SIGTERM)
         await self.pid(action.target, pid)
 
     @staticmethod
@@ -180,17 +189,18 @@ class House:
         while state_of(pid) not in "TZ":
             await asyncio.sleep(0)
 
-    def stop_with_grant(self, fetcher):
-        """Just when a permit is on its way, so that the fetcher holds it; or after a while."""
-        end, known = time.monotonic() + CATCH_SECONDS, len(self.granted())
-        while len(self.granted()) == known and time.monotonic() < end:
-            pass
-        os.kill(fetcher, signal.SIGSTOP)
+    def await_grant(self, after_ms):
+        """Until so long after the next permit; or for a while, when there is none. In a thread."""
+        at, end = self.deployed.log.stat().st_size, time.monotonic() + GRANT_SECONDS
+        with open(self.deployed.log, "rb") as log:
+            log.seek(at)
+            while b" scheduler granted " not in log.read() and time.monotonic() < end:
+                time.sleep(0.0002)
+        time.sleep(after_ms / 1e3)
 
     async def stop(self, action, record):
-        pid = record["pid"] = await self.pid(action.target)
-        if action.target == "fetcher":
-            await asyncio.to_thread(self.stop_with_grant, pid)
+        pid = await self.pid(action.target)
+        await asyncio.to_thread(self.strike, action, pid, signal.SIGSTOP)
         record["at"] = time.monotonic()
         await self.freeze(pid)
         if action.target == "fetcher":

@@ -6,6 +6,7 @@ GATEWAYS = ["gateway", "gateway-2"]
 INNER = ["scheduler", "fetcher", "metricsd"]
 CUTS = ["cut_bytes=0&cut_with=rst", "cut_bytes=40", "stall=1", "status=500", "deaf_ms=1500&connection_close=1", "garbage=1"]
 STOP_SECONDS = 5.0
+FLIGHT_MS = 20.0  # about as long as an attempt takes, and the permit before it
 PAIRS = 0.25  # so often two processes meet it at once
 # What may happen in the story of everything, and how often beside the others.
 EVERYTHING = {"kill": 5, "stop": 2, "term": 3, "disk": 1, "descriptors": 2, "clock": 2, "provider": 2}
@@ -17,12 +18,15 @@ class Action(typing.NamedTuple):
     target: str
     seconds: float = 0.0  # how long it lasts, where it lasts
     detail: str = ""
+    after_grant_ms: float = -1.0  # strikes so long after the next permit has been given; below 0: at once
 
 
-def some(rng, kind, at, among, *more):
-    """The same to one of them, or to two at the same moment."""
+def some(rng, kind, at, among, seconds=0.0, aimed=0.5):
+    """The same to one of them, or to two at the same moment. Some strike while an attempt is on its way, by design, and
+    not by the chance that they do."""
     count = 2 if rng.random() < PAIRS else 1
-    return [Action(at, kind, name, *more) for name in rng.sample(among, count)]
+    after_ms = round(rng.uniform(0, FLIGHT_MS), 1) if rng.random() < aimed else -1.0
+    return [Action(at, kind, name, seconds, after_grant_ms=after_ms) for name in rng.sample(among, count)]
 
 
 def everything(rng, at):
@@ -41,6 +45,7 @@ def everything(rng, at):
 # Of each story: the pauses between its actions (from, to), and what is done after each.
 STORIES = {
     "kills": ((1.0, 3.0), lambda rng, at: some(rng, "kill", at, INNER)),
+    "windows": ((0.7, 3.0), lambda rng, at: some(rng, "kill", at, INNER[:2], aimed=0.9)),
     "stops": ((STOP_SECONDS + 1, STOP_SECONDS + 3), lambda rng, at: some(rng, "stop", at, INNER, STOP_SECONDS)),
     "gateways": ((2.0, 4.0), lambda rng, at: [Action(at, "kill", rng.choice(GATEWAYS))]),
     "everything": ((0.5, 3.5), everything),
