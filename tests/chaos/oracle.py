@@ -74,12 +74,26 @@ class Case:
         actions = record["actions"]
         self.stalls = merged([tuple(s) for s in record["stalls"]])
         self.stopped = merged([(a["at"], a["end"]) for a in actions if a["kind"] == "stop" and is_gateway(a["target"])])
-        self.failing = merged([(a["at"], a["end"] + AFTERMATH) for a in actions if a["kind"] == "provider"
+        self.away = merged([(a["at"], a["end"] + RESUME) for a in actions if a["kind"] in ("kill", "stop", "term")
+                            and a["target"] in ("scheduler", "fetcher")])
+        self.failing = merged([(a["at"], self.later(a["end"], AFTERMATH)) for a in actions if a["kind"] == "provider"
                                or (a["kind"] == "descriptors" and a["target"] == "fetcher")])
         self.killed = [(a["at"], a["end"], set(a["ports"])) for a in actions if a["kind"] == "kill" and is_gateway(a["target"])]
 
     def breach(self, kind, what):
         self.breaches.append(Breach(kind, what))
+
+    def later(self, at, seconds):
+        """When so much time has passed, without that in which scheduler or fetcher was away: nobody can learn then that the
+        provider is well again."""
+        for start, end in self.away:
+            if end <= at:
+                continue
+            if start - at >= seconds:
+                break
+            seconds -= max(0.0, start - at)
+            at = end
+        return at + seconds
 
     def by_kill(self, attempt):
         """Whether that try ended with the gateway that had its connection."""
@@ -178,15 +192,17 @@ class Case:
         """A grant that a stopped fetcher held must not be fired when it goes on."""
         times = {arrival["attempt"].rpartition(".")[2]: arrival["ns"] / 1e9
                  for arrival in self.record["arrivals"] if arrival["attempt"]}
-        held = 0
+        held = fired = 0
         for action in self.record["actions"]:
             if action["kind"] != "stop" or action["target"] != "fetcher":
                 continue
             for number in action["held"]:
-                held += number not in times or times[number] > action["end"]
-                if times.get(number, 0) > action["end"]:
+                late = times.get(number, 0) > action["end"]
+                held += late or number not in times
+                fired += late
+                if late:
                     self.breach("expired", f"attempt {number} was held by a stopped fetcher and came after it")
-        self.figures["held by stopped fetchers"] = held
+        self.figures |= {"held": held, "fired": fired}
 
     # Dispatch
 
@@ -200,7 +216,7 @@ class Case:
             elif action["kind"] == "stop":
                 yield action["at"], action["end"] - action["at"] + RESUME, what
             elif action["kind"] == "provider" or (action["kind"] == "descriptors" and action["target"] == "fetcher"):
-                yield action["at"], action["end"] - action["at"] + AFTERMATH + RESUME, what
+                yield action["at"], self.later(action["end"], AFTERMATH) - action["at"] + RESUME, what
 
     def waits(self, start, end):
         """Whether enough requests waited all the time."""

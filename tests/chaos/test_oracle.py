@@ -127,6 +127,16 @@ def test_what_the_provider_excuses(record):
     assert kinds(record) == ["failed"]
 
 
+def test_what_the_provider_has_excused_for_long_enough(record):
+    """It was well again for 5 s when request 90 came; but a fetcher that was away cannot have learnt it."""
+    record["requests"][90] |= {"status": 503, "reason": "breaker_open"}
+    record["actions"] = [action("provider", "simulator", 2, 3)]
+    assert kinds(record) == ["failed"]
+    assert kinds(record | {"actions": [*record["actions"], action("stop", "fetcher", 4, 5)]}) == []
+    assert kinds(record | {"actions": [*record["actions"], action("stop", "metricsd", 4, 5)]}) == ["failed"]
+    assert kinds(record | {"actions": [*record["actions"], action("stop", "fetcher", 7.5, 8.5)]}) == ["failed"]
+
+
 def test_lateness_of_the_bench_and_of_a_stopped_gateway_is_forgiven(record):
     record["requests"][50]["end"] = BEGAN + 4 + PATIENCE + 2.0
     late = copy.deepcopy(record)
