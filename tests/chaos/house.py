@@ -16,6 +16,7 @@ from deployed import Deployed
 
 PROCESSES = ["gateway", "gateway-2", "scheduler", "fetcher", "metricsd"]
 PATH = "forward_jitter_ms=10&backward_jitter_ms=10&service_ms=2"
+CONNECTED = "01"  # in /proc/net/tcp
 GRANT_SECONDS = 2.0
 DISK_BYTES = 262144
 ENDED_SECONDS = 30.0  # a drain may take so long
@@ -63,7 +64,7 @@ def clients_of(pid):
         with contextlib.suppress(OSError):
             inodes.add(os.readlink(fd).removeprefix("socket:[").rstrip("]"))
     rows = pathlib.Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
-    return [int(row[2].split(":")[1], 16) for row in map(str.split, rows) if row[9] in inodes]
+    return [int(row[2].split(":")[1], 16) for row in map(str.split, rows) if row[9] in inodes and row[3] == CONNECTED]
 
 
 def state_of(pid):

@@ -147,8 +147,9 @@ class Case:
             self.breach("cut", f"{request['id']}: {request['tries'][-1]['how']}, no answer")
 
     def answer(self, request, counts):
-        late = request["end"] - request["start"] - request["patience"] - GRACE
-        late -= overlap(self.stalls, request["start"], request["end"]) + overlap(self.stopped, request["start"], request["end"])
+        start, end = request["tries"][-1]["sent"], request["end"]  # who asks anew has a new deadline
+        late = end - start - request["patience"] - GRACE
+        late -= overlap(self.stalls, start, end) + overlap(self.stopped, start, end)
         if late > 0:
             self.breach("late", f"{request['id']}: {late:.2f} s after its deadline and {GRACE} s")
         if request["status"] == 200 and request["good"]:

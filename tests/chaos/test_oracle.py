@@ -60,7 +60,7 @@ ANSWERS = {  # what is changed of request 50, and the breach
     "silent": ({"outcome": "silent", "status": 0}, ["silent"]),
     "late": ({"end": BEGAN + 4 + PATIENCE + 1.1}, ["late"]),
     "not yet late": ({"end": BEGAN + 4 + PATIENCE + 0.9}, []),
-    "late for its own deadline": ({"patience": 3.0, "start": BEGAN, "end": BEGAN + 4.1}, ["late"]),
+    "late for its own deadline": ({"patience": 0.5}, ["late"]),
     "somebody else's answer": ({"good": False}, ["wrong"]),
     "an error of ours": ({"status": 500, "reason": "internal"}, ["failed"]),
     "full": ({"status": 503, "reason": "queue_full"}, ["failed"]),
@@ -106,6 +106,14 @@ def test_a_killed_gateway_takes_its_own_connections_only(record, again):
     for other in (kill | {"ports": [4201]}, kill | {"at": BEGAN + 7, "end": BEGAN + 8}, kill | {"target": "scheduler"}):
         record["actions"] = [other]
         assert kinds(record) == ["cut"]
+
+
+def test_a_deadline_begins_anew_with_a_new_try(record):
+    record["requests"].append(cut(200) | {"patience": 1.5})  # 2 s, and 1 s
+    record["actions"] = [action("kill", "gateway-2", 4.9, 5.5, ports=[4200])]
+    assert kinds(record) == []
+    record["requests"][-1]["end"] += 2
+    assert kinds(record) == ["late"]
 
 
 def test_a_third_try(record):
