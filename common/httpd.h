@@ -21,7 +21,7 @@ struct httpd_exchange; /* one request that awaits its answer */
 
 struct httpd_config {
     struct http_limits limits;
-    unsigned max_connections; /* beyond: 503 and close; fewer where the process may not have so many descriptors */
+    unsigned max_connections; /* beyond: 503 and close; fewer where descriptors are few */
     int64_t head_timeout_us;  /* from a request's first byte to its last; beyond: 408 */
     int64_t idle_timeout_us;  /* between requests; beyond: close */
     int64_t write_timeout_us; /* without progress of an answer; beyond: close */

@@ -19,11 +19,12 @@ PATH = "forward_jitter_ms=10&backward_jitter_ms=10&service_ms=2"
 CONNECTED = "01"  # in /proc/net/tcp
 GRANT_SECONDS = 2.0
 DISK_BYTES = 262144
-ENDED_SECONDS = 30.0  # a drain may take so long
+ENDED_SECONDS = 60.0  # a drain may take so long
 OPTIONS = {
-    "RATE_LIMIT_SECONDS": "0.05", "RATE_LIMIT_MODE": "strict", "RATE_LIMIT_BURST": "1", "GATEWAY_WORKERS": "2", "QUEUE_MAX_SIZE": "1000", "REQUEST_TIMEOUT_SECONDS": "30",
-    "EXTERNAL_API_TIMEOUT": "2", "CIRCUIT_BREAKER_RESET_TIMEOUT": "1", "CIRCUIT_BREAKER_PROBE_TIMEOUT": "1",
-    "CACHE_TTL_SECONDS": "2", "CACHE_MAX_MB": "16", "DRAIN_SECONDS": "20",
+    "RATE_LIMIT_SECONDS": "0.05", "RATE_LIMIT_MODE": "strict", "RATE_LIMIT_BURST": "1", "GATEWAY_WORKERS": "2",
+    "QUEUE_MAX_SIZE": "1000", "REQUEST_TIMEOUT_SECONDS": "30", "EXTERNAL_API_TIMEOUT": "2",
+    "CIRCUIT_BREAKER_RESET_TIMEOUT": "1", "CIRCUIT_BREAKER_PROBE_TIMEOUT": "1", "CACHE_TTL_SECONDS": "2", "CACHE_MAX_MB": "16",
+    "DRAIN_SECONDS": "45",  # a gateway answers who still waits after 3/4 of that with 503
 }
 
 
