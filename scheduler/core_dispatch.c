@@ -406,6 +406,11 @@ void core_fetcher_lost(struct core *core, int64_t now_us)
     }
 }
 
+void core_was_away(struct core *core)
+{
+    core->work_waited = false;
+}
+
 void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, int64_t now_us)
 {
     core->breaker_state = state;

@@ -263,7 +263,7 @@ static void the_breaker_is_part_of_the_schedule(void **state)
     core_free(stage.core);
 }
 
-/* Nobody is refused for a time in which there was no fetcher, once there is one again. */
+/* Nobody is refused for a time in which there was no fetcher, or no scheduler, once there is one again. */
 static void an_absence_is_not_expected_to_come_again(void **state)
 {
     static const struct scene quick = {"quick", LIMITER_STRICT, 1, 10 * MS, 0, 60, 0};
@@ -274,13 +274,16 @@ static void an_absence_is_not_expected_to_come_again(void **state)
     play_open(&play, &quick);
     warm_up(&play);
     core_look(play.stage.core, play.stage.now_us, &before);
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < 20; i++)
         submit_as(&play.stage, i, (char)i, 10, PATIENT, false);
     for (unsigned i = 0; i < 3; i++) {
         run_until(&play, play.stage.now_us + 2 * T);
         core_fetcher_lost(play.stage.core, play.stage.now_us);
         run_until(&play, play.stage.now_us + 30 * T);
         core_fetcher_ready(play.stage.core, PENDING, 0, 0, play.stage.now_us);
+        run_until(&play, play.stage.now_us + 2 * T);
+        play.stage.now_us += 30 * T;
+        core_was_away(play.stage.core);
     }
     run_until(&play, play.stage.now_us + T);
     core_look(play.stage.core, play.stage.now_us, &after);
