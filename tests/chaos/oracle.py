@@ -8,7 +8,8 @@ record = {
   "stalls": [[from, to], ...], "memory": [[at, process, pid, kB], ...], "began": t, "ended": t }
 
 request: id, start, end, patience, outcome (answered, left, cut, silent), status, reason, good (is it the right answer?),
-    extra (bytes that nobody asked for), tries: [{port, reused, sent, end, how (answered, closed, broken, left, silent, refused)}]
+    extra (bytes that nobody asked for), tries: [{port, reused, sent, end, how}]
+    (how: answered, closed before any byte, broken within the answer, left, silent, refused)
 arrival: the simulator's own entries: ns, verdict, attempt (request.number)
 action: kind, target, pid, at, end; ports (clients of a killed gateway); held (attempts granted before a fetcher was stopped)
 """

@@ -19,7 +19,8 @@ def request(number, start, end, **changes):
 
 
 def action(kind, target, at, end, **changes):
-    return {"kind": kind, "target": target, "at": BEGAN + at, "end": BEGAN + end, "ports": [], "held": [], "detail": "", "pid": 1} | changes
+    return {"kind": kind, "target": target, "at": BEGAN + at, "end": BEGAN + end, "ports": [], "held": [], "detail": "",
+            "pid": 1} | changes
 
 
 def arrived_ns(i):

@@ -26,7 +26,8 @@ def used(house, name):
 
 
 def test_a_crowd_leaves_descriptors_for_the_process(tmp_path):
-    with stack.Stack(SLUICE_BIN=with_few(tmp_path, stack.BIN), RATE_LIMIT_SECONDS=0.05) as house, contextlib.ExitStack() as open_ones:
+    few = with_few(tmp_path, stack.BIN)
+    with stack.Stack(SLUICE_BIN=few, RATE_LIMIT_SECONDS=0.05) as house, contextlib.ExitStack() as open_ones:
         first = open_ones.enter_context(socket.create_connection(("127.0.0.1", house.port), timeout=20))
         for port in (house.port, house.metricsd_port):
             for _ in range(CROWD):
