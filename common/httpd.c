@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #define ACCEPT_BATCH    16 /* small, so that the gateways of a stack share a storm of connections */
 #define BACKLOG_BATCHES 256
 #define REFUSED_AT_ONCE 64 /* connections beyond max_connections that still get their 503 */
+#define KEPT_AT_LEAST   64 /* descriptors that no client gets */
 #define MAX_TICK_US     250000
 #define MIN_TICK_US     5000
 
@@ -176,12 +178,24 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* The process needs some descriptors itself: for its peers when they come back, and for files. */
+static unsigned connections_max(unsigned wanted)
+{
+    rlim_t kept = KEPT_AT_LEAST + REFUSED_AT_ONCE;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted + kept)
+        return wanted;
+    return limit.rlim_cur > kept ? (unsigned)(limit.rlim_cur - kept) : 1;
+}
+
 static void limits_set(struct httpd *httpd, const struct httpd_config *config)
 {
     const struct http_limits *limits = &config->limits;
     int64_t shortest = least(config->head_timeout_us, config->idle_timeout_us);
 
     httpd->config = *config;
+    httpd->config.max_connections = httpd->stats.connections_max = connections_max(config->max_connections);
     httpd->timeouts_us[CONNECTION_IDLE] = config->idle_timeout_us;
     httpd->timeouts_us[CONNECTION_HEAD] = config->head_timeout_us;
     httpd->timeouts_us[CONNECTION_WRITING] = config->write_timeout_us;

@@ -21,7 +21,7 @@ struct httpd_exchange; /* one request that awaits its answer */
 
 struct httpd_config {
     struct http_limits limits;
-    unsigned max_connections; /* beyond: 503 and close */
+    unsigned max_connections; /* beyond: 503 and close; fewer where descriptors are few */
     int64_t head_timeout_us;  /* from a request's first byte to its last; beyond: 408 */
     int64_t idle_timeout_us;  /* between requests; beyond: close */
     int64_t write_timeout_us; /* without progress of an answer; beyond: close */
@@ -59,6 +59,7 @@ struct httpd_stats {
     uint64_t timed_out_total;   /* slow senders and slow readers; to be idle is no offence */
     uint64_t streams_cut_total; /* whose readers did not take what they got, too much of it or for too long */
     unsigned connections;       /* open now */
+    unsigned connections_max;   /* open at most */
 };
 
 /* A listening socket: the inherited one (LISTEN_FDS=1, descriptor 3) or a new one on host:port, where host is

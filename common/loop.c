@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -101,6 +102,17 @@ static bool open_base(struct loop *loop, enum loop_timers timers)
     return loop->base != NULL;
 }
 
+/* As many as we are allowed: the usual 1024 are there for programs that use select(). */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit); /* where that fails, we make do with fewer */
+}
+
 struct loop *loop_new(const char *process, enum loop_timers timers, int64_t drain_us)
 {
     struct loop *loop = calloc(1, sizeof(*loop));
@@ -110,6 +122,7 @@ struct loop *loop_new(const char *process, enum loop_timers timers, int64_t drai
     loop->process = process;
     loop->drain_us = drain_us;
     signal(SIGPIPE, SIG_IGN);
+    raise_descriptors();
     if (!open_base(loop, timers)) {
         loop_free(loop);
         return NULL;

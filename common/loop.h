@@ -19,7 +19,7 @@ struct loop;
  * milliseconds late or early, which is no matter where no slot hangs on them. */
 enum loop_timers { LOOP_PRECISE, LOOP_COARSE };
 
-/* NULL when out of memory or descriptors. */
+/* Takes as many descriptors as the process may have, too. NULL when out of memory or descriptors. */
 struct loop *loop_new(const char *process, enum loop_timers timers, int64_t drain_us);
 void loop_free(struct loop *loop); /* takes NULL */
 

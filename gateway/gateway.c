@@ -400,6 +400,9 @@ static int open_httpd(struct gateway *gateway)
     gateway->httpd = httpd_new(loop_base(gateway->loop), fd, &setup, &handlers, gateway);
     if (!gateway->httpd)
         return -1;
+    if (httpd_stats(gateway->httpd)->connections_max < setup.max_connections)
+        log_warn("connections_limited", log_int("possible", httpd_stats(gateway->httpd)->connections_max),
+                 log_int("wanted", setup.max_connections), log_str("why", "RLIMIT_NOFILE"));
     loop_ready(gateway->loop, ready);
     return 0;
 }

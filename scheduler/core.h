@@ -158,6 +158,8 @@ void core_fetcher_ready(struct core *core, unsigned credits, int64_t last_sent_u
 void core_fetcher_past(struct core *core, int64_t last_sent_us, int64_t last_ended_us, int64_t now_us);
 /* The fetcher is gone: what it held waits again at its old place. */
 void core_fetcher_lost(struct core *core, int64_t now_us);
+/* The scheduler itself has been stopped for a while: no forecast is made of that. */
+void core_was_away(struct core *core);
 
 /* Open: those in the queue are dismissed, arrivals refused, until `until_us`; from then on one probe at a
  * time. */

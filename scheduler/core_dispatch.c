@@ -386,6 +386,7 @@ void core_fetcher_past(struct core *core, int64_t last_sent_us, int64_t last_end
 void core_fetcher_lost(struct core *core, int64_t now_us)
 {
     core->fetcher_ready = false;
+    core->work_waited = false; /* until the next one has come is no slot */
     while (core->flights.count > 0) {
         struct flight *flight = &core->flights.table[core->flights.count - 1];
         /* What has not been reported as sent may have been, or, were it stopped rather than dead, still be
@@ -403,6 +404,11 @@ void core_fetcher_lost(struct core *core, int64_t now_us)
         if (job)
             core_retire(core, job);
     }
+}
+
+void core_was_away(struct core *core)
+{
+    core->work_waited = false;
 }
 
 void core_breaker(struct core *core, enum core_breaker state, int64_t until_us, int64_t now_us)

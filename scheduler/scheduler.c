@@ -14,6 +14,7 @@
 #include "scheduler/scheduler_inside.h"
 
 #define TELL_US  US_PER_SECOND
+#define AWAY_US  (3 * TELL_US / 2)    /* something is done at least once in TELL_US */
 #define STUCK_US (10 * US_PER_SECOND) /* as a gateway's readiness has it */
 
 static const char *const lane_names[LANES] = {"score"};
@@ -143,6 +144,16 @@ static void pump_lane(struct scheduler *scheduler, struct lane *lane, int64_t no
     scheduler_save(scheduler, lane, false, now_us);
 }
 
+/* Whoever was stopped must not take that time for the pace of the schedule. */
+static void notice_absence(struct scheduler *scheduler, int64_t now_us)
+{
+    bool was_away = now_us - scheduler->awake_us > AWAY_US;
+
+    scheduler->awake_us = now_us;
+    for (size_t i = 0; was_away && i < LANES; i++)
+        core_was_away(scheduler->lanes[i].core);
+}
+
 static void on_pump(evutil_socket_t fd, short what, void *arg)
 {
     struct scheduler *scheduler = arg;
@@ -151,6 +162,7 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    notice_absence(scheduler, now_us);
     for (size_t i = 0; i < LANES; i++) {
         struct core_view view;
         int64_t lane_us;
@@ -183,6 +195,7 @@ static void on_tell(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    notice_absence(scheduler, clock_now_us());
     metric_set(scheduler->metrics, METRIC_SCHEDULER_QUEUE, 0);
     metric_set(scheduler->metrics, METRIC_SCHEDULER_QUEUE_LIMIT, 0);
     metric_set(scheduler->metrics, METRIC_SCHEDULER_WAITERS, 0);
@@ -335,6 +348,7 @@ struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
     scheduler->loop = loop;
     scheduler->config = config;
     scheduler->options = (struct config_view){.config = config, .process = FOR_SCHEDULER};
+    scheduler->awake_us = clock_now_us();
     scheduler->lock = -1;
     if (!open_all(scheduler)) {
         scheduler_free(scheduler);

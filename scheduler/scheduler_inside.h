@@ -32,6 +32,7 @@ struct scheduler {
     unsigned gateway_count;
     struct outbox gateway_outboxes[GATEWAYS_MAX]; /* those that are up */
     bool draining;
+    int64_t awake_us; /* when something was done last */
     struct controls controls;
     struct config_view options;
     struct view_pace pace;

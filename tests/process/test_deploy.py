@@ -1,99 +1,18 @@
 """test_deploy.py - deploy/run as people use it: restarts, orderly ends, no leftovers, clear refusals."""
+import contextlib
 import os
 import pathlib
 import re
-import select
-import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 
 import client
 import cpf
 import pytest
 import stack
-
-SERVICES = ["gateway", "scheduler", "fetcher", "metricsd", "simulator"]  # in the order of their end
-RUN = [stack.ROOT / "deploy/run", "--no-install", "--build", stack.BIN]
-
-
-def heed_interrupts():
-    """Tests that run in the background inherit that SIGINT is ignored, and a shell could not trap it then."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-class Deployed:
-    def __init__(self, folder=None, **options):
-        self.made = folder is None
-        self.folder = folder or pathlib.Path(tempfile.mkdtemp(prefix="sluice-deploy-"))
-        self.log = self.folder / "log"
-        environment = stack.clean_environment() | {
-            "GATEWAY_PORT": "0", "METRICSD_PORT": "0", "SIMULATOR_PORT": "0", "RATE_LIMIT_SECONDS": "0.1",
-            "FEED_ENDPOINT": f"ipc://{self.folder}/public.ipc"} | options
-        with open(self.log, "ab") as log:
-            self.popen = subprocess.Popen(RUN, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
-                                          stdout=subprocess.PIPE, stderr=log, start_new_session=True,
-                                          preexec_fn=heed_interrupts)
-        self.urls = {}
-        self.pids = []
-
-    def __enter__(self):
-        try:
-            self.wait_ready()
-        except BaseException:
-            self.__exit__(*sys.exc_info())
-            raise
-        return self
-
-    def wait_ready(self):
-        text, fd = "", self.popen.stdout.fileno()
-        while "curl" not in text:
-            ready, _, _ = select.select([fd], [], [], 2 * stack.START_SECONDS)
-            more = os.read(fd, 4096).decode() if ready else ""
-            assert more, f"no URLs:\n{text}\n{self.log_text()[-4000:]}"
-            text += more
-        self.urls = dict(re.findall(r"^  (gateway|dashboard|provider) +http://[^:]+:(\d+)", text, re.M))
-        self.pids = [self.pid(name) for name in SERVICES]
-
-    def __exit__(self, kind, *_):
-        if kind:
-            print(self.log_text()[-6000:])
-        if self.popen.poll() is None:
-            self.popen.send_signal(signal.SIGTERM)
-            self.popen.wait(30)
-        self.popen.stdout.close()
-        try:
-            stack.wait_for(lambda: not any(map(alive, self.pids)), "everything has ended", 20)
-            stack.check_log("deploy/run", self.log_text())
-        finally:
-            if self.made:
-                shutil.rmtree(self.folder)
-
-    def log_text(self):
-        return self.log.read_text(errors="replace")
-
-    def status(self, name):
-        """(pid or -1, ready or not)"""
-        shown = subprocess.run(["s6-svstat", "-o", "pid,ready", self.folder / "run/services" / name],
-                               capture_output=True, text=True, check=False).stdout.split()
-        return (int(shown[0]), shown[1] == "true") if len(shown) == 2 else (-1, False)
-
-    def pid(self, name):
-        return self.status(name)[0]
-
-    def ask(self, number):
-        return client.ask(int(self.urls["gateway"]), f"/proxy/score?cpf={number}")
-
-
-def alive(pid):
-    """Running, and not just a dead child whom nobody has asked for."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+from deployed import RUN, SERVICES, Deployed, alive
 
 
 def test_what_is_killed_runs_again():
@@ -120,6 +39,43 @@ def test_the_port_outlives_the_gateway():
         assert waiting.socket.recv(100).startswith(b"HTTP/1.1 200")
         waiting.close()
         deployed.pids.append(deployed.pid("gateway"))
+
+
+def connections(deployed, name):
+    """How many clients a gateway has: its sockets, without the listener (3)."""
+    listed = pathlib.Path(f"/proc/{deployed.pid(name)}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    here = {line.split()[9] for line in listed if line.split()[3] == "01"}
+    links = []
+    for fd in pathlib.Path(f"/proc/{deployed.pid(name)}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(fd))
+    return sum(link.removeprefix("socket:[").rstrip("]") in here for link in links)
+
+
+def test_several_gateways_share_the_listener():
+    """Each of three takes clients; one that is stopped or killed leaves new ones to the others; one drain for all."""
+    with Deployed(GATEWAY_WORKERS="3") as deployed:
+        gateways, port = ["gateway", "gateway-2", "gateway-3"], int(deployed.urls["gateway"])
+        for name in gateways:
+            others = [deployed.pid(other) for other in gateways if other != name]
+            for pid in others:
+                os.kill(pid, signal.SIGSTOP)
+            assert client.ask(port, "/livez").status == 200, f"{name} alone"
+            for pid in others:
+                os.kill(pid, signal.SIGCONT)
+        waiting = [client.Waiting(port, "/livez") for _ in range(100)]
+        assert all(each.answer().status == 200 for each in waiting)
+        stack.wait_for(lambda: sum(connections(deployed, name) for name in gateways) == 100, "all are held by a gateway")
+        os.kill(deployed.pid("gateway-2"), signal.SIGKILL)
+        assert [deployed.ask(cpf.make(650 + i)).status for i in range(5)] == [200] * 5
+        stack.wait_for(lambda: deployed.status("gateway-2")[1], "gateway-2 again")
+        deployed.pids.append(deployed.pid("gateway-2"))
+        for each in waiting:
+            each.close()
+        deployed.popen.send_signal(signal.SIGTERM)
+        assert deployed.popen.wait(30) == 0
+        drains = re.findall(r"^\S+ info (\w+) drain signal", deployed.log_text(), re.M)
+        assert drains == ["gateway"] * 3 + SERVICES[1:4]
 
 
 @pytest.mark.parametrize("how", ["TERM to the script", "Ctrl-C"])
@@ -160,7 +116,7 @@ def test_killing_the_script_leaves_nothing():
 def run_to_end(folder, **options):
     environment = stack.clean_environment() | {"GATEWAY_PORT": "0", "METRICSD_PORT": "0", "SIMULATOR_PORT": "0",
                                                "FEED_ENDPOINT": f"ipc://{folder}/other.ipc"} | options
-    return subprocess.run(RUN, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([*RUN, stack.BIN], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_second_stack_in_the_same_folder_is_refused():

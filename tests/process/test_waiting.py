@@ -1,6 +1,7 @@
 """test_waiting.py - honest waiting: deadlines of the caller's own, refusals at once with a Retry-After that is
 true, and answers that explain themselves."""
 import math
+import signal
 import time
 
 import client
@@ -156,6 +157,26 @@ def test_every_answer_explains_itself():
 def refusal(stack, number, reason):
     answer = stack.ask(cpf.make(number))
     return answer if answer.status == 503 and answer.json()["reason"] == reason else None
+
+
+@pytest.mark.parametrize("name", ["scheduler", "fetcher"])
+def test_a_process_that_was_stopped_is_not_expected_to_stop_again(name):
+    """It has seen few slots, one of which was 2 s late for its own absence: a line of 30 takes its usual 3 s all the same."""
+    with Stack(RATE_LIMIT_SECONDS=T, RATE_LIMIT_MODE="strict") as stack:
+        line = [stack.wait(number) for number in cpf.make_many(36, 780)]
+        wait_for(lambda: len(stack.simulator.arrivals()) >= 3, "some calls are made")
+        process = stack.processes[name].popen
+        process.send_signal(signal.SIGSTOP)
+        away = "scheduler" if name == "scheduler" else "score.fetcher"
+        wait_for(lambda: stack.get("/readyz").json()["checks"][away]["status"] != "ok", "its silence is noticed")
+        process.send_signal(signal.SIGCONT)
+        before = len(stack.simulator.arrivals())
+        wait_for(lambda: len(stack.simulator.arrivals()) >= before + 2, "calls are made again")
+        asked = stack.ask(cpf.make(779), fields=within(10))
+        for waiting in line:
+            assert read_status(waiting) == 200
+            waiting.close()
+    assert asked.status == 200
 
 
 @pytest.mark.parametrize("text", [

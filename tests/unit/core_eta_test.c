@@ -263,6 +263,34 @@ static void the_breaker_is_part_of_the_schedule(void **state)
     core_free(stage.core);
 }
 
+/* Nobody is refused for a time in which there was no fetcher, or no scheduler, once there is one again. */
+static void an_absence_is_not_expected_to_come_again(void **state)
+{
+    static const struct scene quick = {"quick", LIMITER_STRICT, 1, 10 * MS, 0, 60, 0};
+    struct core_view before, after;
+    struct play play;
+
+    (void)state;
+    play_open(&play, &quick);
+    warm_up(&play);
+    core_look(play.stage.core, play.stage.now_us, &before);
+    for (unsigned i = 0; i < 20; i++)
+        submit_as(&play.stage, i, (char)i, 10, PATIENT, false);
+    for (unsigned i = 0; i < 3; i++) {
+        run_until(&play, play.stage.now_us + 2 * T);
+        core_fetcher_lost(play.stage.core, play.stage.now_us);
+        run_until(&play, play.stage.now_us + 30 * T);
+        core_fetcher_ready(play.stage.core, PENDING, 0, 0, play.stage.now_us);
+        run_until(&play, play.stage.now_us + 2 * T);
+        play.stage.now_us += 30 * T;
+        core_was_away(play.stage.core);
+    }
+    run_until(&play, play.stage.now_us + T);
+    core_look(play.stage.core, play.stage.now_us, &after);
+    assert_in_range(after.interval_us, before.interval_us - 10 * MS, before.interval_us + 10 * MS);
+    core_free(play.stage.core);
+}
+
 /* Sharing a call that is about to be sent anyway can be too late, too; and leaves no trace then. */
 /* Slow answers have made the forecast longer than anybody's patience. If nobody were let in, nobody would
  * learn that the provider has become quick again. */
@@ -312,6 +340,7 @@ int main(void)
         cmocka_unit_test(a_hold_is_told_to_its_end),
         cmocka_unit_test(a_stall_is_expected_to_go_on),
         cmocka_unit_test(the_breaker_is_part_of_the_schedule),
+        cmocka_unit_test(an_absence_is_not_expected_to_come_again),
         cmocka_unit_test(somebody_always_tries),
         cmocka_unit_test(who_joins_is_judged_by_its_new_place),
     };

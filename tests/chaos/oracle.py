@@ -1,0 +1,282 @@
+"""oracle.py - says whether a stack has kept its promises: compares what clients saw with what came to the provider, under
+what was done to the stack meanwhile. Pure: it judges records that may as well be forged (test_oracle.py).
+
+Times are seconds of CLOCK_MONOTONIC, which bench and simulator share.
+
+record = {
+  "window": T, "burst": N, "requests": [...], "arrivals": [...], "actions": [...], "granted": [attempt, ...],
+  "stalls": [[from, to], ...], "memory": [[at, process, pid, kB], ...], "began": t, "ended": t }
+
+request: id, start, end, patience, outcome (answered, left, cut, silent), status, reason, good (is it the right answer?),
+    extra (bytes that nobody asked for), tries: [{port, reused, sent, end, how}]
+    (how: answered, closed before any byte, broken within the answer, left, silent, refused)
+arrival: the simulator's own entries: ns, verdict, attempt (request.number)
+action: kind, target, pid, at, end; ports (clients of a killed gateway); held (attempts granted before a fetcher was stopped)
+"""
+import bisect
+import collections
+import typing
+
+GRACE = 1.0  # an answer comes by its deadline and this
+RESUME = 2.5  # dispatch goes on within this and T
+RACE = 0.25  # a request that meets the end of an idle connection learns it that soon
+AFTERMATH = 4.0  # a provider's failure is felt so long after it: breaker, a probe's time-out
+PATIENT = 10.0  # who has less may be told that it is not enough
+WAITING = 5  # requests that must wait, or a pause in dispatch means nothing
+FLAT, FLAT_KB = 1.10, 512  # memory grows by no more than this share and this much
+SETTLED, MINUTE = 120.0, 60.0
+
+DEADLINES = {"deadline_unmeetable", "deadline_passed", "scheduler_gone"}  # the last: it was away when the deadline came
+PROVIDER = {"breaker_open", "hold", "deadline_unmeetable", "deadline_passed"}  # and upstream_...
+
+
+class Breach(typing.NamedTuple):
+    kind: str
+    what: str
+
+
+def overlap(spans, start, end):
+    """How much of the time from start to end they cover; spans do not overlap each other."""
+    return sum(max(0.0, min(end, b) - max(start, a)) for a, b in spans)
+
+
+def spans_of(actions, kind, targets=None):
+    return [(a["at"], a["end"]) for a in actions if a["kind"] == kind and (targets is None or a["target"] in targets)]
+
+
+def merged(spans):
+    result = []
+    for start, end in sorted(spans):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((start, end))
+    return result
+
+
+def is_gateway(name):
+    return name.startswith("gateway")
+
+
+def causes(troubles):
+    """(when, what): those to which a pause is put down; scheduler and fetcher rather than others of the same time."""
+    found = [(at, what) for at, _, what in troubles]
+    return [each for each in found if each[1].endswith(("scheduler", "fetcher"))] or found
+
+
+class Case:
+    """One record under judgement."""
+
+    def __init__(self, record):
+        self.record = record
+        self.breaches = []
+        self.figures = {}
+        self.reasons = collections.Counter()
+        actions = record["actions"]
+        self.stalls = merged([tuple(s) for s in record["stalls"]])
+        self.stopped = merged([(a["at"], a["end"]) for a in actions if a["kind"] == "stop" and is_gateway(a["target"])])
+        self.away = merged([(a["at"], a["end"] + RESUME) for a in actions if a["kind"] in ("kill", "stop", "term")
+                            and a["target"] in ("scheduler", "fetcher")])
+        self.failing = merged([(a["at"], self.later(a["end"], AFTERMATH)) for a in actions if a["kind"] == "provider"
+                               or (a["kind"] == "descriptors" and a["target"] == "fetcher")])
+        self.killed = [(a["at"], a["end"], set(a["ports"])) for a in actions if a["kind"] == "kill" and is_gateway(a["target"])]
+
+    def breach(self, kind, what):
+        self.breaches.append(Breach(kind, what))
+
+    def later(self, at, seconds):
+        """When so much time has passed, without that in which scheduler or fetcher was away: nobody can learn then that the
+        provider is well again."""
+        for start, end in self.away:
+            if end <= at:
+                continue
+            if start - at >= seconds:
+                break
+            seconds -= max(0.0, start - at)
+            at = end
+        return at + seconds
+
+    def by_kill(self, attempt):
+        """Whether that try ended with the gateway that had its connection."""
+        return any(attempt["port"] in ports and at - GRACE <= attempt["end"] and attempt["sent"] <= end
+                   for at, end, ports in self.killed)
+
+    # Answers
+
+    def excused(self, request):
+        reason = request["reason"] or ""
+        if reason in DEADLINES and request["patience"] < PATIENT:
+            return True
+        provider = reason in PROVIDER or reason.startswith("upstream_") or (not reason and request["status"] == 500)
+        return provider and overlap(self.failing, request["start"], request["end"]) > 0
+
+    def try_again(self, request, attempt):
+        """A try that got no answer, after which the client asked once more."""
+        took = attempt["end"] - attempt["sent"]
+        race = took - overlap(self.stalls, attempt["sent"], attempt["end"]) <= RACE
+        if not (attempt["reused"] and attempt["how"] == "closed"):
+            self.breach("cut", f"{request['id']}: {attempt['how']} on a new connection")
+        elif not race and not self.by_kill(attempt):
+            self.breach("cut", f"{request['id']}: its connection was closed {took:.2f} s after it had been sent")
+
+    def answers(self):
+        counts = collections.Counter()
+        for request in self.record["requests"]:
+            outcome, tries = request["outcome"], request["tries"]
+            counts[outcome] += 1
+            if request["extra"]:
+                self.breach("two answers", f"{request['id']}: {request['extra']} bytes that nobody asked for")
+            if len(tries) > 2:
+                self.breach("cut", f"{request['id']}: asked {len(tries)} times")
+            for attempt in tries[:-1]:
+                counts["suffered"] += self.by_kill(attempt)
+                counts["raced"] += not self.by_kill(attempt)
+                if attempt["how"] != "left" and not self.by_kill(attempt):
+                    self.try_again(request, attempt)
+            if outcome == "answered":
+                self.answer(request, counts)
+            elif outcome in ("cut", "refused"):
+                self.no_answer(request, counts)
+            elif outcome == "silent":
+                self.breach("silent", f"{request['id']}: nothing in {request['end'] - request['start']:.1f} s")
+        self.figures |= {"answers": counts, "reasons": self.reasons}
+
+    def no_answer(self, request, counts):
+        if self.by_kill(request["tries"][-1]):
+            counts["suffered"] += 1
+        else:
+            self.breach("cut", f"{request['id']}: {request['tries'][-1]['how']}, no answer")
+
+    def answer(self, request, counts):
+        start, end = request["tries"][-1]["sent"], request["end"]  # who asks anew has a new deadline
+        late = end - start - request["patience"] - GRACE
+        late -= overlap(self.stalls, start, end) + overlap(self.stopped, start, end)
+        if late > 0:
+            self.breach("late", f"{request['id']}: {late:.2f} s after its deadline and {GRACE} s")
+        if request["status"] == 200 and request["good"]:
+            counts["served"] += 1
+        elif request["status"] == 200:
+            self.breach("wrong", f"{request['id']}: not the provider's answer")
+        elif self.excused(request):
+            counts["refused"] += 1
+            self.reasons[request["reason"] or str(request["status"])] += 1
+        else:
+            self.breach("failed", f"{request['id']}: {request['status']} {request['reason']}, patience {request['patience']} s")
+
+    # Arrivals
+
+    def arrivals(self):
+        known = {request["id"]: request["start"] for request in self.record["requests"]}
+        granted, seen = set(self.record["granted"]), set()
+        for arrival in self.record["arrivals"]:
+            name, _, number = (arrival["attempt"] or "").rpartition(".")
+            if arrival["attempt"] in seen:
+                self.breach("twice", f"attempt {arrival['attempt']}")
+            seen.add(arrival["attempt"])
+            if name not in known or arrival["ns"] / 1e9 < known[name] or number not in granted:
+                self.breach("unpaid", f"attempt {arrival['attempt']}: nobody asked for it, or no permit was given")
+        self.spacing()
+
+    def spacing(self):
+        """As the provider said, and as it ought to have said."""
+        arrivals, burst = self.record["arrivals"], self.record["burst"]
+        rejected = [arrival for arrival in arrivals if arrival["verdict"] in ("early", "blocked")]
+        for arrival in rejected:
+            self.breach("early", f"attempt {arrival['attempt']}: {arrival['verdict']}")
+        gaps = [(b["ns"] - a["ns"], b) for a, b in zip(arrivals, arrivals[burst:])]
+        for gap, arrival in gaps:
+            if gap < self.record["window"] * 1e9 and arrival not in rejected:
+                self.breach("early", f"attempt {arrival['attempt']}: {gap} ns")
+        self.figures |= {"arrivals": len(arrivals), "rejected": len(rejected),
+                         "least gap": min((gap for gap, _ in gaps), default=0) / 1e9}
+
+    def expired(self):
+        """A grant that a stopped fetcher held must not be fired when it goes on."""
+        times = {arrival["attempt"].rpartition(".")[2]: arrival["ns"] / 1e9
+                 for arrival in self.record["arrivals"] if arrival["attempt"]}
+        held = fired = 0
+        for action in self.record["actions"]:
+            if action["kind"] != "stop" or action["target"] != "fetcher":
+                continue
+            for number in action["held"]:
+                late = times.get(number, 0) > action["end"]
+                held += late or number not in times
+                fired += late
+                if late:
+                    self.breach("expired", f"attempt {number} was held by a stopped fetcher and came after it")
+        self.figures |= {"held": held, "fired": fired}
+
+    # Dispatch
+
+    def disturbances(self):
+        """(from when on dispatch must go on, how long that may take, what it was); the start, too."""
+        yield self.record["began"], RESUME, "start"
+        for action in self.record["actions"]:
+            what = f"{action['kind']} {action['target']}"
+            if action["kind"] in ("kill", "term"):
+                yield action["at"], RESUME, what
+            elif action["kind"] == "stop":
+                yield action["at"], action["end"] - action["at"] + RESUME, what
+            elif action["kind"] == "provider" or (action["kind"] == "descriptors" and action["target"] == "fetcher"):
+                yield action["at"], self.later(action["end"], AFTERMATH) - action["at"] + RESUME, what
+
+    def waits(self, start, end):
+        """Whether enough requests waited all the time."""
+        return sum(r["start"] <= start and r["end"] >= end for r in self.record["requests"]) >= WAITING
+
+    def dispatch(self):
+        window = self.record["window"]
+        times = [self.record["began"], *(arrival["ns"] / 1e9 for arrival in self.record["arrivals"])]
+        troubles = sorted(self.disturbances())
+        pauses = collections.defaultdict(list)
+        for before, after in zip(times, [*times[1:], self.record["ended"]]):
+            hit = [t for t in troubles if t[0] < after and t[0] + t[1] + window > before]
+            for at, what in causes(hit):
+                pauses[what].append(after - max(at, before))
+            due = max([before + RESUME, *(at + wait for at, wait, _ in hit)]) + window
+            late = after - due - overlap(self.stalls, before, after)
+            if late > 0 and self.waits(before, after):
+                self.breach("dispatch", f"nothing sent for {after - before:.2f} s, {late:.2f} s too long; last: "
+                            f"{hit[-1][2] if hit else 'nothing was done'}")
+        pauses.pop("start", None)
+        self.figures["dispatch resumes"] = {what: max(values) for what, values in sorted(pauses.items())}
+
+    # Processes
+
+    def deaths(self):
+        """Of all that lived under a name, one may end without our doing: the one that is there at the end. And libzmq ends a
+        process that has no descriptor for a peer that connects, of which nobody is warned."""
+        starved = collections.Counter(a["target"] for a in self.record["actions"] if a["kind"] == "descriptors")
+        ended = {(a["target"], a["pid"]) for a in self.record["actions"] if a["kind"] in ("kill", "term")}
+        seen = collections.defaultdict(set)
+        for _, process, pid, _ in self.record["memory"]:
+            seen[process].add(pid)
+        for process, pids in seen.items():
+            strange = [pid for pid in pids if (process, pid) not in ended]
+            self.figures["starved"] = self.figures.get("starved", 0) + max(0, len(strange) - 1)
+            if len(strange) > 1 + starved[process]:
+                self.breach("died", f"{process}: {len(strange) - 1} times by itself, among pids {sorted(strange)}")
+
+    def memory(self):
+        self.figures["memory"] = {}
+        samples = collections.defaultdict(list)
+        for at, process, _, kilobytes in self.record["memory"]:
+            samples[process].append((at - self.record["began"], kilobytes))
+        for process, values in sorted(samples.items()):
+            end = values[-1][0]
+            split = bisect.bisect(values, (SETTLED + MINUTE,))
+            early = [kb for at, kb in values[:split] if at >= SETTLED]
+            last = [kb for at, kb in values if at > end - MINUTE]
+            if end < SETTLED + 2 * MINUTE or not early:
+                continue
+            self.figures["memory"][process] = (max(early), max(last))
+            if max(last) > max(early) * FLAT + FLAT_KB:
+                self.breach("memory", f"{process}: {max(early)} kB after two minutes, {max(last)} kB at the end")
+
+
+def judge(record):
+    """(breaches, figures)"""
+    case = Case(record)
+    for look in (case.answers, case.arrivals, case.expired, case.dispatch, case.deaths, case.memory):
+        look()
+    return case.breaches, case.figures
