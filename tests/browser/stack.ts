@@ -65,10 +65,8 @@ export class Stack {
     let text = "";
 
     this.run.stdout?.setEncoding("utf8").on("data", (more: string) => (text += more));
-    await until(() => {
-      if (this.run.exitCode !== null) throw new Error(`deploy/run has ended:\n${this.log().slice(-3000)}`);
-      return text.includes("curl");
-    }, "the URLs", START_MS / 1000);
+    await until(() => text.includes("curl") || this.run.exitCode !== null, "the URLs", START_MS / 1000);
+    if (this.run.exitCode !== null) throw new Error(`deploy/run has ended:\n${this.log().slice(-3000)}`);
     const url = (name: string) => new RegExp(`^  ${name} +(http://[^/\\s]+)`, "m").exec(text)?.[1] ?? "";
     this.gateway = url("gateway");
     this.dashboard = url("dashboard");
