@@ -95,13 +95,13 @@ test("a query is answered and explained, a bad CPF is not even sent", async () =
   await picture(page, "query");
 });
 
-test("a burst of 50 runs with live progress, and is stopped", async () => {
+test("a burst of 100 runs with live progress, and is stopped", async () => {
   await go("bursts");
   const arrived = (await stack.arrivals()).length;
-  await page.getByLabel("How many").fill("50");
+  await page.getByLabel("How many").fill("100");
   await button("Start").click();
   const progress = card(page, "Progress");
-  const ended = async () => Number(/(\d+) of 50/.exec(await progress.innerText())?.[1] ?? NaN);
+  const ended = async () => Number(/(\d+) of 100/.exec(await progress.innerText())?.[1] ?? NaN);
 
   const first = await until(ended, "some have ended");
   await expect.poll(ended).toBeGreaterThan(first);
@@ -113,11 +113,11 @@ test("a burst of 50 runs with live progress, and is stopped", async () => {
   await expect.poll(shown, { timeout: 2500 }).toBeGreaterThan(then);
   await go("bursts");
   await button("List them").click();
-  await button(/Show the burst of 50/).click();
+  await button(/Show the burst of 100/).click();
   await progress.getByRole("button", { name: "Stop it" }).click();
   await expect.poll(() => progress.innerText()).toContain("stopped");
   const spent = (await stack.arrivals()).length - arrived;
-  expect(spent).toBeLessThan(50);
+  expect(spent).toBeLessThan(100);
   expect(await page.content()).toMatch(/\*\*\*\.\*\*\*\.\*\*\*-\d\d/);
 });
 
