@@ -283,8 +283,8 @@ def test_strangers_do_not_disturb(safe):
             held.append(outsider)
         wait_for(lambda turn=turn: safe.refused() >= 50 * (turn + 1), f"{safe.refused()} were asked for their keys", 30)
         after = next_snapshot(reader)
-        memory = memory or safe.metricsd.memory_kb()
-    assert safe.metricsd.memory_kb() - memory < 24 * 1024
+        memory = memory or safe.metricsd.process.memory_kb()
+    assert safe.metricsd.process.memory_kb() - memory < 24 * 1024
     seen = after["n"]
     assert next_snapshot(reader)["n"] == seen + 1  # one after the other, not a single one left out
     assert after["t"] - before["t"] > 0 and after["e"] == before["e"]
@@ -412,7 +412,7 @@ def test_readers_that_do_not_read_cost_nothing_more(tmp_path):
                     scheduler.event("granted", rq="x" * 60, nt="y" * 90)
                 fetcher.event("sent", val=count)
                 wait_for(lambda so_far=wanted - events + count: metricsd.value("metricsd.events_total") == so_far, "all came")
-            return metricsd.memory_kb()
+            return metricsd.process.memory_kb()
 
         memory = flood(24000)
         assert flood(24000) - memory < 4096

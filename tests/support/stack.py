@@ -57,9 +57,10 @@ def check_log(name, text):
 
 
 @functools.cache
-def release_programs():
-    """Where programs without sanitizers are, for what cannot be tested with them; built if that is not done yet."""
-    build = ["cmake", "--build", "--preset", "release", "--target", *(f"sluice-{name}" for name in ALL)]
+def release_programs(*more):
+    """Where programs without sanitizers are, for what cannot be tested with them, and more targets; built if that is not
+    done yet."""
+    build = ["cmake", "--build", "--preset", "release", "--target", *(f"sluice-{name}" for name in ALL), *more]
     (ROOT / "build").mkdir(exist_ok=True)
     with open(ROOT / "build/release.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
