@@ -165,7 +165,8 @@ def test_a_hit_touches_no_other_process():
         assert set(often) == {"recvfrom", "sendto", "epoll_wait"}, "no other call for each of them"
         assert all(count <= hits * 1.1 + 50 for count in often.values()), "one of each"
         rest = sum(count for name, count in calls.items() if name not in often)
-        assert rest <= hits / 10, f"{rest} others are not from the clock alone"
+        seconds = answers[-1].ended - answers[0].started
+        assert rest <= 100 + 100 * seconds, f"{rest} others in {seconds:.1f} s are not from the clock alone"
 
 
 # Whose answer it is, and what nobody may find

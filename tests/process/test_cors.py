@@ -143,7 +143,7 @@ def test_the_index_leads_to_the_dashboard_wherever_it_is(stack):
     before = places(stack)[0]
     stack.kill("metricsd")
     stack.environment["METRICSD_PORT"] = "0"
-    stack.spawn("metricsd")
+    stack.spawn_again("metricsd")
     stack.environment["METRICSD_PORT"] = str(stack.metricsd_port)
     known(stack, places(stack)[0])
     assert stack.get("/").fields["location"] == f"http://127.0.0.1:{stack.metricsd_port}/"

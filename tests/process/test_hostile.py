@@ -117,6 +117,6 @@ def test_nothing_of_it_stays_in_memory():
             for form in forms:
                 trial.bad(form, within=10)
             used_kb.append(fetcher.memory_kb())
-        assert used_kb[-1] <= used_kb[1] + 1024, used_kb
+        assert used_kb[-1] <= used_kb[1] + 2048, used_kb  # the allocator takes a step of 1 MB now and then; a leak takes one each round
         assert fetcher.memory_kb("VmHWM") <= used_kb[1] + 4096, "one body has 1 MB, and a copy while it grows"
         trial.good()

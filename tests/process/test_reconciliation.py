@@ -11,7 +11,7 @@ import zmq
 
 import client
 import cpf
-from stack import Process, Stack, wait_for
+from stack import Stack, wait_for
 
 REQUESTS = 10000
 CONNECTIONS = 40
@@ -178,13 +178,12 @@ def test_and_after_kills_too():
 
         def kill_second():
             stack.kill("gateway-2")
-            stack.processes["gateway-2"] = Process("gateway", place, stack.folder, "gateway-2")
-            stack.processes["gateway-2"].wait_ready()
+            stack.spawn_again("gateway-2", place)
 
         def kill_both():
             stack.kill("metricsd")
             kill_second()
-            stack.spawn("metricsd")
+            stack.spawn_again("metricsd")
 
         seen, values = run(stack, [stack.port, second.port], 2, [
             (1500, kill_second), (3000, lambda: stack.restart("metricsd")), (5000, kill_both), (7000, kill_second)])

@@ -309,7 +309,7 @@ def test_a_whole_stack_and_a_metricsd_that_is_killed():
         assert list(picture.events)[-len(state["events"]):] == [event["id"] for event in reversed(state["events"])]
         stack.kill("metricsd")
         assert stream.wait_end() in ("fin", "reset")
-        stack.spawn("metricsd")
+        stack.spawn_again("metricsd")
         again = sse.Stream(stack.metricsd_port, picture.last_id)
         after = sse.Picture()
         assert after.take(again.take()).event == "state"
