@@ -91,13 +91,23 @@ static void run(struct load *load, int64_t seconds)
     event_free(tick);
 }
 
+/* A whole number above 0; else 0. */
+static int64_t whole(const char *text)
+{
+    char *end;
+    long long value = strtoll(text, &end, 10);
+
+    return *end == '\0' && value > 0 ? value : 0;
+}
+
 int main(int argc, char **argv)
 {
     static struct config config;
-    struct load load = {.rate = argc == 5 ? atoll(argv[3]) : 0};
+    struct load load = {.rate = argc == 5 ? whole(argv[3]) : 0};
+    int64_t seconds = argc == 5 ? whole(argv[4]) : 0;
     struct bus *bus;
 
-    if (load.rate <= 0) {
+    if (load.rate == 0 || seconds == 0) {
         fprintf(stderr, "Usage: feed_load PROCESS RUNTIME_DIR RATE SECONDS\n");
         return EXIT_FAILURE;
     }
@@ -109,7 +119,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "feed_load: %s: %s\n", argv[2], strerror(errno));
         return EXIT_FAILURE;
     }
-    run(&load, atoll(argv[4]));
+    run(&load, seconds);
     event_publisher_free(load.publisher);
     bus_free(bus);
     event_base_free(load.base);
