@@ -72,6 +72,8 @@ export class Stack {
     this.dashboard = url("dashboard");
     this.simulator = url("provider");
     await until(async () => (await fetch(`${this.gateway}/readyz`)).ok, "the stack is ready");
+    // A page that is loaded before metricsd knows of the gateway is not allowed to connect to it, and loads itself anew.
+    await until(async () => (await this.state()).links.gateway !== null, "metricsd knows the gateway");
   }
 
   log() {
