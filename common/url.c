@@ -70,43 +70,41 @@ void url_origin(const struct url *url, char origin[URL_ORIGIN_BYTES])
              url->port.bytes > 0 ? ":" : "", TEXT_ARGS(url->port));
 }
 
-/* Ended by NUL, without brackets. */
-static bool copy_address(struct text host, char address[ADDRESS_BYTES])
+/* A literal, with or without brackets: AF_INET, AF_INET6 and the address; 0: it is none. */
+static int read_address(struct text host, struct in_addr *four, struct in6_addr *six)
 {
+    char address[ADDRESS_BYTES];
+
     if (host.bytes > 1 && host.at[0] == '[' && host.at[host.bytes - 1] == ']')
         host = (struct text){.at = host.at + 1, .bytes = host.bytes - 2};
     if (host.bytes >= ADDRESS_BYTES)
-        return false;
+        return 0;
     snprintf(address, ADDRESS_BYTES, "%.*s", TEXT_ARGS(host));
-    return true;
+    if (inet_pton(AF_INET, address, four) == 1)
+        return AF_INET;
+    return inet_pton(AF_INET6, address, six) == 1 ? AF_INET6 : 0;
 }
 
 bool url_loopback(struct text host)
 {
-    char address[ADDRESS_BYTES];
     struct in6_addr six;
     struct in_addr four;
+    int family = read_address(host, &four, &six);
 
-    if (!copy_address(host, address))
-        return false;
-    if (inet_pton(AF_INET, address, &four) == 1)
+    if (family == AF_INET)
         return ntohl(four.s_addr) >> 24 == 127;
-    if (inet_pton(AF_INET6, address, &six) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&six);
-    return strcmp(address, "localhost") == 0;
+    return family == AF_INET6 ? IN6_IS_ADDR_LOOPBACK(&six) : text_equal(host, "localhost");
 }
 
 bool url_wildcard(struct text host)
 {
-    char address[ADDRESS_BYTES];
     struct in6_addr six;
     struct in_addr four;
+    int family = read_address(host, &four, &six);
 
-    if (!copy_address(host, address))
-        return false;
-    if (inet_pton(AF_INET, address, &four) == 1)
+    if (family == AF_INET)
         return four.s_addr == htonl(INADDR_ANY);
-    return inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_UNSPECIFIED(&six);
+    return family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&six);
 }
 
 void url_of_listener(const char *address, unsigned port, char url[URL_BYTES])

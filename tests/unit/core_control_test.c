@@ -3,19 +3,7 @@
 
 #include "tests/unit/core_stage.h"
 
-static const struct core_config roomy = {
-    .limiter =
-        {.mode = LIMITER_STRICT, .window_us = T, .burst = 1, .clock_step_us = MS, .hold_max_us = 300 * T},
-    .policy = &queue_policy_fifo,
-    .queue_max = 10,
-    .waiters_max = 20,
-    .flight_max = 4,
-    .lead_us = 3 * MS,
-    .lease_us = 50 * MS,
-    .give_up_us = 10 * T,
-    .attempt_base = 1000,
-    .free_payload = free,
-};
+static const struct core_config roomy = STAGE_CONFIG(10, 20);
 
 /* "1@1 5@1 2@2 ": the ids of those in the list, each with its position. */
 static const char *list(struct stage *stage, uint64_t after, unsigned most)

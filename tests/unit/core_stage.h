@@ -24,19 +24,20 @@ struct stage {
     int64_t now_us;
 };
 
-static const struct core_config plain = {
-    .limiter =
-        {.mode = LIMITER_STRICT, .window_us = T, .burst = 1, .clock_step_us = MS, .hold_max_us = 300 * T},
-    .policy = &queue_policy_fifo,
-    .queue_max = 3,
-    .waiters_max = 8,
-    .flight_max = 4,
-    .lead_us = 3 * MS,
-    .lease_us = 50 * MS,
-    .give_up_us = 10 * T,
-    .attempt_base = 1000,
-    .free_payload = free,
-};
+/* A strict lane of window T, with so many places and waiters. */
+#define STAGE_CONFIG(places, waiters)                                                                        \
+    {                                                                                                        \
+        .limiter = {.mode = LIMITER_STRICT,                                                                  \
+                    .window_us = T,                                                                          \
+                    .burst = 1,                                                                              \
+                    .clock_step_us = MS,                                                                     \
+                    .hold_max_us = 300 * T},                                                                 \
+        .policy = &queue_policy_fifo, .queue_max = (places), .waiters_max = (waiters), .flight_max = 4,      \
+        .lead_us = 3 * MS, .lease_us = 50 * MS, .give_up_us = 10 * T, .attempt_base = 1000,                  \
+        .free_payload = free,                                                                                \
+    }
+
+static const struct core_config plain = STAGE_CONFIG(3, 8);
 
 static inline struct stage stage_open(const struct core_config *config)
 {

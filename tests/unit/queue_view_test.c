@@ -4,19 +4,7 @@
 #include "scheduler/queue_view.h"
 #include "tests/unit/core_stage.h"
 
-static const struct core_config roomy = {
-    .limiter =
-        {.mode = LIMITER_STRICT, .window_us = T, .burst = 1, .clock_step_us = MS, .hold_max_us = 300 * T},
-    .policy = &queue_policy_fifo,
-    .queue_max = 1000,
-    .waiters_max = 1000,
-    .flight_max = 4,
-    .lead_us = 3 * MS,
-    .lease_us = 50 * MS,
-    .give_up_us = 10 * T,
-    .attempt_base = 1000,
-    .free_payload = free,
-};
+static const struct core_config roomy = STAGE_CONFIG(1000, 1000);
 
 static void comes(struct stage *stage, uint64_t id, const char *client)
 {
