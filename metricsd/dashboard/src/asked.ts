@@ -6,14 +6,14 @@ export interface Asked<T> {
   again: () => void; // now
 }
 
-/** What `ask` gives, again `every_ms` after each answer while the page can be seen; for what the stream does not tell.
- * Another `key` is another question. */
-export function useAsked<T>(key: string, every_ms: number, ask: () => Promise<T>): Asked<T> {
+/** What `ask` gives, again `every_ms` after each answer while the page can be seen, and `goOn` says so of the last one; for
+ * what the stream does not tell. Another `key` is another question. */
+export function useAsked<T>(key: string, every_ms: number, ask: () => Promise<T>, goOn: (value: T) => boolean = () => true): Asked<T> {
   const [asked, setAsked] = useState<{ value: T | null; failed: boolean }>({ value: null, failed: false });
-  const latest = useRef(ask);
+  const latest = useRef({ ask, goOn });
   const again = useRef(() => {});
 
-  latest.current = ask;
+  latest.current = { ask, goOn };
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let turn = 0; // an answer to an older question is none
@@ -23,11 +23,12 @@ export function useAsked<T>(key: string, every_ms: number, ask: () => Promise<T>
       clearTimeout(timer);
       if (document.hidden)
         return;
-      const answer = await latest.current().then((value) => ({ value, failed: false }), () => null);
+      const answer = await latest.current.ask().then((value) => ({ value, failed: false }), () => null);
       if (mine !== turn)
         return;
       setAsked((before) => answer ?? { value: before.value, failed: true });
-      timer = setTimeout(next, every_ms);
+      if (!answer || latest.current.goOn(answer.value))
+        timer = setTimeout(next, every_ms);
     };
     again.current = () => void next();
     setAsked({ value: null, failed: false });

@@ -1,5 +1,6 @@
-import { useCallback, useEffect, useRef, useState, type FormEvent } from "react";
+import { useCallback, useEffect, useState, type FormEvent } from "react";
 
+import { useAsked } from "../asked";
 import { isOver, orderOf, type Burst, type BurstForm, type BurstResult, type FormError, type Kind } from "../burst";
 import { makeCpf, readCpf, readCpfs } from "../cpf";
 import { count, duration, percent } from "../format";
@@ -136,43 +137,18 @@ function OrderForm({ most, busy, start }: { most: number; busy: boolean; start: 
   );
 }
 
-/** Asks for what `path` tells, again and again while `goOn` says so and the page is looked at. */
-function useLook<T>(path: string, goOn: (told: T) => boolean, every_ms: number): { told: T | null; again: () => void } {
-  const { send } = useOrders();
-  const [told, setTold] = useState<T | null>(null);
-  const [round, again] = useState(0);
-  const going = useRef(goOn);
-
-  going.current = goOn;
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let over = false;
-    const look = async () => {
-      const answer = document.hidden ? null : await send(path).catch(() => null);
-      if (over)
-        return;
-      const found = answer ? (JSON.parse(answer.text) as T) : null;
-      if (found !== null)
-        setTold(found);
-      if (found === null || going.current(found))
-        timer = setTimeout(() => void look(), every_ms);
-    };
-
-    void look();
-    return () => {
-      over = true;
-      clearTimeout(timer);
-    };
-  }, [path, send, every_ms, round]);
-  return { told, again: useCallback(() => again((n) => n + 1), []) };
-}
-
 function Shown({ href }: { href: string }) {
   const { language } = useLanguage();
   const { order, busy, word } = useOrder();
+  const { send } = useOrders();
   const t = useText(text);
   const [limit, setLimit] = useState(PAGE);
-  const { told: burst, again } = useLook<Burst>(`${href}?limit=${limit}`, (told) => !isOver(told), LOOK_MS);
+  const { value: burst, again } = useAsked<Burst>(href, LOOK_MS, async () => {
+    const answer = await send(`${href}?limit=${limit}`);
+    return answer ? (JSON.parse(answer.text) as Burst) : Promise.reject(new Error("no token"));
+  }, (told) => !isOver(told));
+
+  useEffect(() => again(), [limit]); // more of it is wanted now
 
   if (!burst)
     return null;
@@ -190,7 +166,7 @@ function Shown({ href }: { href: string }) {
       {!isOver(burst) && <Button kind="danger" className="mt-2" disabled={busy} onClick={() => void stop()}>{t.cancel}</Button>}
       <Said word={word} />
       <div className="mt-3 max-h-96 overflow-auto" tabIndex={0} role="region" aria-label={t.results}><Results results={burst.results ?? []} /></div>
-      {burst.next !== null && burst.next !== undefined && <Button small className="mt-2" onClick={() => (setLimit(limit + PAGE), again())}>{t.more}</Button>}
+      {burst.next !== null && burst.next !== undefined && <Button small className="mt-2" onClick={() => setLimit(limit + PAGE)}>{t.more}</Button>}
     </Card>
   );
 }
