@@ -47,7 +47,34 @@ static int load_environment(struct config *config, char error[CONFIG_ERROR_BYTES
     return rc;
 }
 
-static int load(const char *program, struct config *config)
+/* The token may stand in a file of its own, with a newline behind it or without. */
+static int load_token(struct config *config, char error[CONFIG_ERROR_BYTES])
+{
+    char content[CONFIG_TEXT_BYTES], why[CONFIG_ERROR_BYTES / 2];
+    struct text token = {.at = content};
+    int fd;
+    ssize_t bytes;
+
+    if (config->admin_token[0]) {
+        snprintf(error, CONFIG_ERROR_BYTES, "ADMIN_TOKEN_FILE: not beside ADMIN_TOKEN");
+        return -EINVAL;
+    }
+    fd = open(config->admin_token_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bytes = fd < 0 ? -1 : read(fd, content, sizeof(content));
+    snprintf(why, sizeof(why), "%s", bytes < 0 ? strerror(errno) : "it is empty");
+    if (fd >= 0)
+        close(fd);
+    token.bytes = bytes < 0 ? 0 : (size_t)bytes;
+    if (token.bytes > 0 && content[token.bytes - 1] == '\n')
+        token.bytes--;
+    if (token.bytes == 0) {
+        snprintf(error, CONFIG_ERROR_BYTES, "ADMIN_TOKEN_FILE: %.200s: %s", config->admin_token_file, why);
+        return -EINVAL;
+    }
+    return config_set(config, text_of("ADMIN_TOKEN"), token, error);
+}
+
+static int load(const char *program, unsigned process, struct config *config)
 {
     char error[CONFIG_ERROR_BYTES] = "";
     int rc = config_defaults(config, error);
@@ -60,6 +87,8 @@ static int load(const char *program, struct config *config)
         }
         rc = load_environment(config, error);
     }
+    if (rc == 0 && config->admin_token_file[0] && (process & (FOR_GATEWAY | FOR_CTL)))
+        rc = load_token(config, error);
     if (rc < 0)
         fprintf(stderr, "%s: %s\n", program, error);
     return rc;
@@ -92,7 +121,7 @@ int config_load(const char *program, unsigned process, config_judge *judge, stru
         printf("%s %s\n", program, SLUICE_VERSION);
     else if (strcmp(flag, "--env-example") == 0)
         config_example(stdout);
-    else if (load(program, config) < 0)
+    else if (load(program, process, config) < 0)
         return -EINVAL;
     else if (strcmp(flag, "--print-config") == 0)
         config_print(config, process, stdout);

@@ -167,13 +167,21 @@ static int fetch(const char *path)
     return listener;
 }
 
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value;
+}
+
 /* Whom others can reach must not be left without a token: deploy/compose.yaml tells where the port is
  * published, which nothing in a container can see. */
 static bool may_be_reached(void)
 {
-    const char *where = getenv("PUBLISHED_ON"), *token = getenv("ADMIN_TOKEN");
+    const char *where = getenv("PUBLISHED_ON");
 
-    return !where || strncmp(where, "127.", 4) == 0 || strcmp(where, "[::1]") == 0 || (token && *token);
+    return !where || strncmp(where, "127.", 4) == 0 || strcmp(where, "[::1]") == 0 || is_set("ADMIN_TOKEN") ||
+           is_set("ADMIN_TOKEN_FILE");
 }
 
 static int take(const char *path, char **command)
@@ -181,7 +189,8 @@ static int take(const char *path, char **command)
     int listener;
 
     if (!may_be_reached()) {
-        fputs("sluice-pod: GATEWAY_BIND is beyond loopback: ADMIN_TOKEN is needed\n", stderr);
+        fputs("sluice-pod: GATEWAY_BIND is beyond loopback: ADMIN_TOKEN is needed, or ADMIN_TOKEN_FILE\n",
+              stderr);
         return EXIT_FAILURE;
     }
     listener = fetch(path);

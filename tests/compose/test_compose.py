@@ -15,7 +15,10 @@ import client
 import compose
 import cpf
 import pytest
-from compose import PROCESSES, TOKEN, docker
+import yaml
+import zmq
+import zmq.auth
+from compose import PROCESSES, SERVICES, TOKEN, docker
 from stack import ROOT, wait_for
 
 SECONDS = 0.1  # the provider's window
@@ -105,6 +108,14 @@ def test_comes_up(stack):
     published = {(name, binding["HostIp"]) for each in stack.containers()
                  for name, bindings in each["NetworkSettings"]["Ports"].items() for binding in bindings or []}
     assert published == {(f"{port}/tcp", "127.0.0.1") for port in (stack.port, stack.metricsd_port, 5555)}
+
+
+def test_the_dashboard_in_a_browser(stack):
+    browser = ROOT / "tests/browser"
+    subprocess.run(["npm", "--prefix", browser, "ci", "--silent", "--no-progress"], check=True)
+    done = subprocess.run(["npm", "--prefix", browser, "test", "--silent"], capture_output=True, text=True, check=False,
+                          env=os.environ | {"SLUICE_DASHBOARD": f"http://127.0.0.1:{stack.metricsd_port}", "SLUICE_TOKEN": TOKEN})
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_confined(stack):
@@ -273,3 +284,55 @@ def test_scenarios(stack):
                           env=stack.environment)
     print(done.stdout)
     assert done.returncode == 0
+
+
+def keys(folder, *arguments):
+    """As deploy/README.md has it: sluice-keys of the image, and a folder that is its user's."""
+    docker("run", "--rm", "-v", f"{folder}:/keys", f"sluice:{compose.TAG}", "sluice-keys", *arguments)
+
+
+def test_the_feed_for_other_hosts(stack, tmp_path):
+    """Published and encrypted by deploy/feed.yaml: who has a key hears all, who has none hears nothing."""
+    folder = tmp_path / "keys"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    keys(folder, "server", "/keys")
+    keys(folder, "client", "reader", "/keys/made")
+    (folder / "clients").mkdir()
+    (folder / "clients/reader").write_bytes((folder / "made/reader").read_bytes())
+    port = compose.free_port()
+    stack.environment |= {"FEED_PORT": str(port), "FEED_KEYS": str(folder)}
+    stack.command += ["-f", f"{ROOT}/deploy/feed.yaml"]
+    stack.run("up", "-d")
+    stack.wait_healthy()
+
+    shown = subprocess.run(["timeout", "10", ROOT / "deploy/examples/feed.py", f"tcp://127.0.0.1:{port}", "--server-key",
+                            folder / "metricsd", "--key", folder / "made/reader_secret"], capture_output=True, text=True, check=False)
+    assert "gateway.requests_total" in shown.stdout, shown
+    with zmq.Context() as context, context.socket(zmq.SUB) as stranger:
+        stranger.linger = 0
+        stranger.curve_publickey, stranger.curve_secretkey = zmq.curve_keypair()
+        stranger.curve_serverkey, _ = zmq.auth.load_certificate(folder / "metricsd")
+        stranger.subscribe("")
+        stranger.connect(f"tcp://127.0.0.1:{port}")
+        wait_for(lambda: values(stack)["metricsd.feed_handshakes_refused_total"] > 0, "it is told of who was refused")
+        assert not stranger.poll(0)
+
+
+def test_prometheus_of_the_profile(stack):
+    """It scrapes the stack from within the pod, and has taken the rules."""
+    stack.environment |= {"METRICSD_BIND": "127.0.0.2", "METRICSD_PORT": "5001"}  # where its configuration looks
+    stack.run("--profile", "observability", "up", "-d", *SERVICES, "prometheus")
+    wait_for(lambda: stack.container("prometheus")["State"]["Health"]["Status"] == "healthy", "Prometheus is healthy", 60)
+    pid = str(stack.container("pod")["State"]["Pid"])
+
+    def told(what):
+        shown = subprocess.run(["nsenter", "-n", "-t", pid, "curl", "-sS", f"http://127.0.0.1:9090/api/v1/{what}"],
+                               capture_output=True, text=True, check=True)
+        return json.loads(shown.stdout)["data"]
+    wait_for(lambda: {each["metric"]["process"] for each in told("query?query=sluice_up==1")["result"]} == set(PROCESSES),
+             "all are up", 40)
+    alerts = yaml.safe_load((ROOT / "deploy/observability/alerts.yml").read_text())
+    wanted = {rule["alert"] for group in alerts["groups"] for rule in group["rules"]}
+    rules = [rule for group in told("rules")["groups"] for rule in group["rules"]]
+    assert {rule["name"] for rule in rules if rule["health"] != "err"} == wanted

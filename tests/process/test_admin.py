@@ -214,10 +214,12 @@ def test_the_cache_is_emptied():
         assert order(stack, "DELETE", "/admin/cache") == {"removed": 1}
 
 
-@pytest.mark.parametrize("token", ["", TOKEN])
-def test_who_may(token):
+@pytest.mark.parametrize("token", ["", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE"])
+def test_who_may(token, tmp_path):
     bearer = ("Authorization", f"Bearer {TOKEN}")
-    with running(ADMIN_TOKEN=token, **FAST) as stack:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    given = {"": {}, "ADMIN_TOKEN": {"ADMIN_TOKEN": TOKEN}, "ADMIN_TOKEN_FILE": {"ADMIN_TOKEN_FILE": tmp_path / "token"}}[token]
+    with running(**given, **FAST) as stack:
         dashboard = f"http://localhost:{stack.metricsd_port}"
 
         def status(*fields, host="localhost"):

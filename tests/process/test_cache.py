@@ -5,6 +5,7 @@ import email.utils
 import http.server
 import json
 import pathlib
+import shutil
 import subprocess
 import threading
 import time
@@ -407,3 +408,17 @@ def test_a_foreign_reader_and_killed_gateways_cost_nothing():
         for number in cpf.make_many(20, 7300):
             assert stack.ask(number).status == 200
             assert "hit" in status_of(stack.ask(number))
+
+
+def test_copied_folders_are_a_whole_backup(tmp_path):
+    """Of a stack that was stopped, as deploy/README.md tells: another one serves from them."""
+    number = cpf.make(6950)
+    with Stack(**FAST) as first:
+        assert first.ask(number).status == 200
+        first.stop()
+        for folder in ("state", "cache"):
+            shutil.copytree(first.folder / folder, tmp_path / folder)
+    with Stack(STATE_DIR=tmp_path / "state", CACHE_DIR=tmp_path / "cache", **FAST) as second:
+        answer = second.ask(number)
+        assert answer.status == 200 and "hit" in answer.fields["cache-status"]
+        assert second.simulator.arrivals() == []

@@ -39,3 +39,21 @@ def test_what_would_not_start_is_named(tmp_path, program, option, value):
 def test_what_would_start_passes(tmp_path, program, options):
     answer = check(tmp_path, program, **options)
     assert answer.returncode == 0 and answer.stderr == ""
+
+
+@pytest.mark.parametrize("content, options, why", [
+    (None, {}, "No such file or directory"),
+    (b"", {}, "it is empty"),
+    (b"\n", {}, "it is empty"),
+    (b"two words\n", {}, "ADMIN_TOKEN: '(hide)' is not visible ASCII"),
+    (b"x" * 129, {}, "ADMIN_TOKEN: '(hide)' is not from 0 to 128 characters long"),
+    (b"good\n", {"ADMIN_TOKEN": "another"}, "not beside ADMIN_TOKEN"),
+    (b"good\n", {}, None),
+])
+def test_a_token_of_a_file(tmp_path, content, options, why):
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    answer = check(tmp_path, "gateway", ADMIN_TOKEN_FILE=str(file), **options)
+    assert (answer.returncode == 1 and why in answer.stderr) if why else answer.returncode == 0
+    assert check(tmp_path, "scheduler", ADMIN_TOKEN_FILE=str(file), **options).returncode == 0, "it is not its business"
