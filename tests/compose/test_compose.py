@@ -323,15 +323,13 @@ def test_prometheus_of_the_profile(stack):
     """It scrapes the stack from within the pod, and has taken the rules."""
     stack.environment |= {"METRICSD_BIND": "127.0.0.2", "METRICSD_PORT": "5001"}  # where its configuration looks
     stack.run("--profile", "observability", "up", "-d", *SERVICES, "prometheus")
-    wait_for(lambda: stack.container("prometheus")["State"]["Health"]["Status"] == "healthy", "Prometheus is healthy", 60)
     pid = str(stack.container("pod")["State"]["Pid"])
 
     def told(what):
-        shown = subprocess.run(["nsenter", "-n", "-t", pid, "curl", "-sS", f"http://127.0.0.1:9090/api/v1/{what}"],
-                               capture_output=True, text=True, check=True)
-        return json.loads(shown.stdout)["data"]
+        return json.loads(subprocess.run(["nsenter", "-n", "-t", pid, "curl", "-sS", "--retry", "30", "--retry-connrefused",
+                                          f"http://127.0.0.1:9090/api/v1/{what}"], stdout=subprocess.PIPE, check=True).stdout)["data"]
     wait_for(lambda: {each["metric"]["process"] for each in told("query?query=sluice_up==1")["result"]} == set(PROCESSES),
-             "all are up", 40)
+             "all are up", 60)
     alerts = yaml.safe_load((ROOT / "deploy/observability/alerts.yml").read_text())
     wanted = {rule["alert"] for group in alerts["groups"] for rule in group["rules"]}
     rules = [rule for group in told("rules")["groups"] for rule in group["rules"]]

@@ -73,7 +73,11 @@ class Compose:
         return set(SERVICES) - good
 
     def wait_healthy(self, seconds=START_SECONDS):
-        wait_for(lambda: not self.unhealthy(), "all are healthy", seconds)
+        try:
+            wait_for(lambda: not self.unhealthy(), "all are healthy", seconds)
+        except AssertionError:
+            print(f"not healthy: {self.unhealthy()}\n{self.logs()}")
+            raise
 
     def up(self):
         started = time.monotonic()
