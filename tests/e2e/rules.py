@@ -1,0 +1,140 @@
+"""rules.py - what RFC 9112 (HTTP/1.1), sections 2 to 9, demands of a server, a proxy or both, in our own words.
+
+One row for each MUST, MUST NOT and REQUIRED, and for those SHOULDs that a peer can see. A row names the rows of face.py that try it on the
+gateway; the tests in test_rfc9112.py name the rules that they try. What does not concern us says why. Sluice is a gateway in the sense of
+RFC 9110 (3.7): an origin server towards its clients, and a client of the provider."""
+import dataclasses
+
+MUST, SHOULD, RULE = "MUST", "SHOULD", "rule"  # the last: said without a keyword, and relied upon by others
+# Whom a rule speaks to, and as what we hear it.
+SERVER, PROXY, RECIPIENT, SENDER, CLIENT, USER_AGENT = "server", "proxy", "recipient", "sender", "client", "user agent"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    number: str  # section, and a letter
+    level: str
+    whom: str
+    text: str
+    faces: tuple = ()  # rows of face.py
+    not_ours: str = ""  # why
+    note: str = ""  # where we are stricter, or had a choice
+
+
+RULES = [
+    Rule("2.2a", MUST, RECIPIENT, "a message is read as octets of an ASCII superset, never as Unicode text", ("obs-text in a field",)),
+    Rule("2.2b", MUST, SENDER, "no bare CR outside of the content"),
+    Rule("2.2c", MUST, RECIPIENT, "a bare CR makes its element invalid, or becomes SP", ("bare CR in a field", "bare CR in the request line",
+         "bare CR in a trailer", "bare CR in a chunk extension"), note="always invalid: 400, and 502 from the provider"),
+    Rule("2.2d", MUST, USER_AGENT, "no extra CRLF before or after a request"),
+    Rule("2.2e", MUST, USER_AGENT, "a line end that ends a request's body is counted in its length",
+         not_ours="requests to the provider have no body"),
+    Rule("2.2f", SHOULD, SERVER, "at least one empty line before a request is let pass", ("one empty line before",)),
+    Rule("2.2g", MUST, SENDER, "no white space between the first line and the first field"),
+    Rule("2.2h", MUST, RECIPIENT, "white space before the first field: rejected, or that line is dropped whole",
+         ("white space before the first field", "a tab before the first field"), note="rejected"),
+    Rule("2.2i", SHOULD, SERVER, "what is no HTTP message is answered by 400 and the end of the connection",
+         ("garbage", "TLS on a plain port", "bare LF everywhere", "a field without a colon")),
+    Rule("2.3a", MUST, PROXY, "a forwarded message bears our own HTTP version, both ways"),
+    Rule("3a", SHOULD, SERVER, "a method longer than any that is known is answered by 501", ("a method without end",)),
+    Rule("3b", MUST, SERVER, "a target longer than we care to parse is answered by 414", ("the request line", "a request line without end")),
+    Rule("3c", SHOULD, RECIPIENT, "request lines of 8000 octets are taken"),
+    Rule("3.2a", SHOULD, RECIPIENT, "an invalid request line is answered by 400, not mended",
+         ("two spaces", "a tab", "no version", "a fragment", "NUL in the target", "a space in the target")),
+    Rule("3.2b", MUST, CLIENT, "each request has a Host"),
+    Rule("3.2c", MUST, CLIENT, "Host is the authority of the URL, without a user"),
+    Rule("3.2d", MUST, CLIENT, "a URL without an authority makes an empty Host", not_ours="UPSTREAM_URL has an authority, or the start is refused"),
+    Rule("3.2e", MUST, SERVER, "no Host in HTTP/1.1, more than one, or an invalid one: 400",
+         ("no Host", "Host twice", "a bad Host", "an empty Host", "a Host with a user", "a Host with a bad port", "Host twice in HTTP/1.0")),
+    Rule("3.2.1a", MUST, CLIENT, "an origin server is sent path and query alone"),
+    Rule("3.2.1b", MUST, CLIENT, "an empty path is sent as /"),
+    Rule("3.2.2a", MUST, CLIENT, "a proxy is sent the absolute form (UPSTREAM_PROXY)"),
+    Rule("3.2.2b", MUST, CLIENT, "with the absolute form, too, there is a Host"),
+    Rule("3.2.2c", MUST, PROXY, "with the absolute form the received Host is ignored, and replaced by the target's",
+         note="a gateway's inbound server is fixed: the provider's Host replaces both"),
+    Rule("3.2.2d", MUST, PROXY, "the Host that is forwarded is a new one, never the received one", note="it is always the provider's"),
+    Rule("3.2.2e", MUST, SERVER, "with the absolute form the host of the target counts, and Host is ignored"),
+    Rule("3.2.2f", MUST, SERVER, "the absolute form is accepted", ("absolute-form",)),
+    Rule("3.2.3a", MUST, CLIENT, "CONNECT names host and port, and nothing else (https by UPSTREAM_PROXY)"),
+    Rule("3.2.4a", MUST, CLIENT, "OPTIONS for a whole server has the target *", not_ours="only GET is sent to the provider"),
+    Rule("3.2.4b", MUST, PROXY, "OPTIONS with an absolute target without path and query is forwarded as *",
+         not_ours="OPTIONS is answered here and never forwarded"),
+    Rule("4a", MUST, SERVER, "the space behind the status is sent even when no reason follows"),
+    Rule("5.1a", MUST, SERVER, "white space between a field's name and its colon: 400", ("a space before the colon", "a tab before the colon")),
+    Rule("5.1b", MUST, PROXY, "such white space in a response is removed before it is forwarded", note="nothing of it is forwarded: 502"),
+    Rule("5.2a", MUST, SENDER, "no folded lines"),
+    Rule("5.2b", MUST, SERVER, "a folded line in a request: 400, or SP instead of the fold", ("obs-fold", "obs-fold with a tab"), note="400"),
+    Rule("5.2c", MUST, PROXY, "a folded line in a response: 502, or SP instead of the fold", note="502"),
+    Rule("5.2d", MUST, USER_AGENT, "a folded line in a response becomes SP", not_ours="a gateway has the choice of 5.2c"),
+    Rule("6.1a", MUST, RECIPIENT, "chunks can be read", ("chunks",)),
+    Rule("6.1b", MUST, SENDER, "chunked is applied once at most"),
+    Rule("6.1c", MUST, SENDER, "a request with another coding ends with chunked", not_ours="requests to the provider have no body"),
+    Rule("6.1d", MUST, SENDER, "a response with another coding ends with chunked, or with the connection",
+         note="no other coding is ever applied"),
+    Rule("6.1e", MUST, SERVER, "no Transfer-Encoding with 1xx and 204"),
+    Rule("6.1f", MUST, SERVER, "no Transfer-Encoding with a 2xx to CONNECT", ("CONNECT",), note="CONNECT is refused"),
+    Rule("6.1g", SHOULD, SERVER, "a coding that is not understood is answered by 501", ("chunked and one more", "chunked twice")),
+    Rule("6.1h", MUST, CLIENT, "no Transfer-Encoding to a server not known to speak HTTP/1.1"),
+    Rule("6.1i", MUST, SERVER, "no Transfer-Encoding to who asks in HTTP/1.0"),
+    Rule("6.1j", MUST, SERVER, "after a request with Transfer-Encoding and Content-Length the connection ends",
+         ("both framings", "both framings, the other way round"), note="refused by 400"),
+    Rule("6.1k", MUST, SERVER, "Transfer-Encoding in an HTTP/1.0 request: faulty framing, the connection ends", ("Transfer-Encoding in HTTP/1.0",),
+         note="refused by 400"),
+    Rule("6.1l", MUST, CLIENT, "Transfer-Encoding in an HTTP/1.0 response: faulty framing, the connection ends", note="502"),
+    Rule("6.2a", MUST, SENDER, "no Content-Length beside Transfer-Encoding"),
+    Rule("6.3a", RULE, RECIPIENT, "after the head of 1xx, 204, 304 and of an answer to HEAD there is no body, whatever its fields say"),
+    Rule("6.3b", MUST, CLIENT, "Content-Length and Transfer-Encoding in a 2xx to CONNECT are ignored"),
+    Rule("6.3c", MUST, PROXY, "a message with both framings is forwarded without its Content-Length, if at all",
+         note="not at all: 400, and 502 from the provider"),
+    Rule("6.3d", MUST, SERVER, "a request whose last coding is not chunked: 400, the connection ends",
+         ("an unknown coding alone", "identity", "chunked, but not last")),
+    Rule("6.3e", MUST, RECIPIENT, "an invalid Content-Length is an error beyond repair; a list of equal numbers need not be",
+         ("lengths that differ", "a list that differs"), note="in requests equal numbers are refused, too (RFC 9110, 8.6)"),
+    Rule("6.3f", MUST, SERVER, "an invalid Content-Length: 400, the connection ends",
+         ("plus", "minus", "a space in it", "no number", "nothing", "2^64 + 3", "equal lengths", "a list of equal lengths")),
+    Rule("6.3g", MUST, PROXY, "an invalid Content-Length in a response: the connection is closed, the response dropped, 502"),
+    Rule("6.3h", MUST, USER_AGENT, "an invalid Content-Length in a response: the connection is closed", not_ours="a gateway does 6.3g"),
+    Rule("6.3i", MUST, RECIPIENT, "a body that ends, or stalls, before its length is incomplete, and the connection is closed"),
+    Rule("6.3j", MUST, USER_AGENT, "a request's body has a valid Content-Length, or chunks", not_ours="requests to the provider have no body"),
+    Rule("6.3k", MUST, CLIENT, "no chunks to a server not known to speak HTTP/1.1"),
+    Rule("6.3l", MUST, CLIENT, "what follows a response is never taken, stored or forwarded as another one"),
+    Rule("7.1a", MUST, RECIPIENT, "chunks are joined"),
+    Rule("7.1b", MUST, RECIPIENT, "large chunk sizes neither overflow nor lose digits",
+         ("a chunk size that overflows", "a bad chunk size", "a chunk size with a sign", "a body in chunks")),
+    Rule("7.1.1a", MUST, RECIPIENT, "chunk extensions that are not known are ignored", ("chunks",)),
+    Rule("7.1.1b", SHOULD, SERVER, "too long chunk extensions are answered by a 4xx", ("a chunk extension",)),
+    Rule("7.1.2a", MUST, RECIPIENT, "trailer fields that are kept are kept apart, or merged", note="none is kept"),
+    Rule("7.1.2b", MUST, RECIPIENT, "no trailer field is merged into the head that is not defined for it", note="none is merged"),
+    Rule("7.3a", MUST, "registrant", "names of transfer codings are registered in a certain way", not_ours="no coding is invented here"),
+    Rule("7.4a", MUST, CLIENT, "TE does not name chunked"),
+    Rule("7.4b", MUST, SENDER, "who sends TE names it in Connection"),
+    Rule("8a", MUST, CLIENT, "a response that is cut, or whose chunks are broken, is known as incomplete", note="502, and never stored"),
+    Rule("8b", RULE, CLIENT, "a response that only the connection's end delimits is incomplete where TLS did not close it"),
+    Rule("9.2a", MUST, CLIENT, "each response belongs to the first request of its connection that has none"),
+    Rule("9.2b", MUST, CLIENT, "data on a connection without a request is no response"),
+    Rule("9.3a", SHOULD, SERVER, "connections persist"),
+    Rule("9.3b", MUST, SERVER, "who does not keep connections says close in each response", not_ours="they are kept (9.3a)"),
+    Rule("9.3c", MUST, CLIENT, "who does not keep connections says close in each request", not_ours="they are kept (9.3g)"),
+    Rule("9.3d", MUST, SERVER, "a request's body is read whole, or the connection ends", ("a body that is announced", "a body in chunks")),
+    Rule("9.3e", MUST, CLIENT, "a response's body is read whole before its connection is used again"),
+    Rule("9.3f", MUST, PROXY, "no persistent connection with an HTTP/1.0 client",
+         not_ours="a gateway is an origin server to its clients: one that asks in words may stay (tried: who does not is closed)"),
+    Rule("9.3g", SHOULD, CLIENT, "connections to the provider persist"),
+    Rule("9.3h", RULE, RECIPIENT, "whether a connection persists is told by close, then the version, then keep-alive"),
+    Rule("9.3.1a", MUST, PROXY, "only idempotent requests are sent again by themselves (RFC 9110, 9.2.2)", note="only GET is ever sent"),
+    Rule("9.3.2a", MUST, SERVER, "pipelined requests are answered in their order"),
+    Rule("9.3.2b", MUST, CLIENT, "no pipelining right after a connection failed", not_ours="requests to the provider are not pipelined (9.2a)"),
+    Rule("9.5a", SHOULD, SERVER, "a connection that is timed out ends gracefully"),
+    Rule("9.6a", MUST, CLIENT, "who has sent close sends no more, and closes after the response", not_ours="the provider is never sent close (tried)"),
+    Rule("9.6b", MUST, SERVER, "who is sent close ends the connection after the final response"),
+    Rule("9.6c", MUST, SERVER, "after a request with close no further request is processed"),
+    Rule("9.6d", MUST, SERVER, "who sends close ends the connection after that response"),
+    Rule("9.6e", MUST, SERVER, "after a response with close no further request is processed"),
+    Rule("9.6f", MUST, CLIENT, "after a response with close nothing more is sent, and the connection closed"),
+    Rule("9.6g", SHOULD, SENDER, "who intends to close says close"),
+    Rule("9.7a", MUST, CLIENT, "over TLS all of HTTP is application data"),
+    Rule("9.8a", MUST, CLIENT, "a closure alert is sent before a TLS connection is closed"),
+    Rule("9.8b", MUST, SERVER, "closure alerts are exchanged before a TLS connection is closed", not_ours="TLS is not ended here: clients come in clear"),
+]
+BY_NUMBER = {rule.number: rule for rule in RULES}
+assert len(BY_NUMBER) == len(RULES)
