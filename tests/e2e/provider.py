@@ -72,10 +72,9 @@ class RawProvider:
         self.context = context
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.url = f"http{'s' if context else ''}://localhost:{self.port}/api/score"
-        self.authority = b"localhost:%d" % self.port
+        self.url = f"http{'s' if context else ''}://127.0.0.1:{self.port}/api/score"
+        self.authority = b"127.0.0.1:%d" % self.port
         self.answers = queue.Queue()
-        self.greeting = b""
         self.connections, self.requests = [], []
 
     def __enter__(self):
@@ -93,10 +92,6 @@ class RawProvider:
         """Instead of a good one; a function is called when its request has come."""
         self.answers.put((answer, then))
 
-    def greet_next(self, answer):
-        """The next connection is sent this before it asks."""
-        self.greeting = answer
-
     def accept(self):
         while True:
             try:
@@ -106,13 +101,12 @@ class RawProvider:
             threading.Thread(target=self.serve, args=(stream,), daemon=True).start()
 
     def serve(self, stream):
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError):
             if self.context:
                 stream = self.context.wrap_socket(stream, server_side=True, suppress_ragged_eofs=False)
             connection = Connection(len(self.connections), stream)
             self.connections.append(connection)
-            greeting, self.greeting = self.greeting, b""
-            stream.sendall(greeting)
             self.converse(connection)
         stream.close()
 
@@ -134,12 +128,12 @@ class RawProvider:
 
 
 def cut(stream):
-    """Without a word, of TLS neither."""
-    raw = stream.detach() if isinstance(stream, ssl.SSLSocket) else None
-    plain = socket.socket(fileno=raw) if raw is not None else stream
+    """Without a word, of TLS neither; returns when the peer has left, too."""
+    plain = socket.socket(fileno=stream.detach()) if isinstance(stream, ssl.SSLSocket) else stream
     plain.shutdown(socket.SHUT_WR)
-    while plain.recv(65536):
-        pass
+    with contextlib.suppress(ConnectionResetError):
+        while plain.recv(65536):
+            pass
     plain.close()
 
 

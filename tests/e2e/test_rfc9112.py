@@ -19,11 +19,13 @@ from tls_front import make_certificates
 rules = pytest.mark.rules
 numbers = itertools.count(600_000)  # of CPFs, so that no answer comes from the cache
 LIMITS = {
-    "RATE_LIMIT_SECONDS": 0.01, "EXTERNAL_API_TIMEOUT": 4, "UPSTREAM_LOW_SPEED_SECONDS": 0.2, "UPSTREAM_LOW_SPEED_BYTES": 1000,
+    "RATE_LIMIT_SECONDS": 0.01, "RATE_LIMIT_BURST": 2, "EXTERNAL_API_TIMEOUT": 4, "UPSTREAM_LOW_SPEED_SECONDS": 0.2, "UPSTREAM_LOW_SPEED_BYTES": 1000,
     "CIRCUIT_BREAKER_FAIL_MAX": 100000, "RETRY_MAX": 0, "HOLD_MAX_SECONDS": 0.1, "RESPONSE_MAX_BYTES": 4096,
     "CORS_ORIGINS": "http://page.example",
 }
 FORGED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 6\r\n\r\nforged"
+APPLICATION_DATA = 23
+TLS_TYPES = {20, 21, 22, APPLICATION_DATA}
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -64,7 +66,9 @@ def score(stack, target=None, fields=b"", version=b"1.1"):
 
 
 def reason(answer):
-    return answer.status, json.loads(answer.body)["reason"]
+    """Ours, if it is not the provider's answer."""
+    problem = answer.fields.get("content-type") == "application/problem+json"
+    return answer.status, json.loads(answer.body)["reason"] if problem else None
 
 
 def told(stack, provider, answer, then="keep"):
@@ -111,7 +115,7 @@ def test_a_bare_cr_of_the_provider_goes_no_further(stack, provider, raw):
 @rules("2.2h")
 def test_the_provider_begins_its_fields_with_white_space(stack, provider):
     answer, _ = told(stack, provider, response().replace(b"\r\n", b"\r\n ", 1))
-    assert reason(answer) == MALFORMED
+    assert answer.status == 502
 
 
 @rules("2.3a")
@@ -361,14 +365,6 @@ def test_each_response_goes_to_its_request(stack, provider):
     assert sorted(answer.body for answer in got) == bodies
 
 
-@rules("9.2b")
-def test_an_answer_before_the_question_is_none(stack, provider):
-    provider.answer_next(response(b"Connection: close"), CUT)
-    score(stack)
-    provider.greet_next(FORGED)
-    assert b"forged" not in score(stack).body
-
-
 @rules("9.3a", "9.3h")
 def test_who_stays_connected(stack):
     """The last one asks for both: close wins."""
@@ -500,6 +496,7 @@ def tour(stack, provider):
     yield exchange(stack.port, HEAD.replace(b"GET", b"HEAD") + END, "HEAD")
     yield score(stack, fields=b"Prefer: respond-async\r\n")
     yield score(stack, fields=b"Request-Timeout: 0\r\n")
+    yield score(stack, fields=b"Cache-Control: only-if-cached\r\n")
     for raw in (response(), response(b"ETag: \xe9", b"Via: 1.0 b"), response(status=b"404 Not\tFound"), response(status=b"500 "),
                 response(status=b"204 No Content", body=b""), chunked(b"d\r\n" + BODY, b"0"), b"garbage\r\n\r\n",
                 response(b"Location: /b\r\nVary: a, b", status=b"302 Found")):
@@ -545,24 +542,33 @@ def test_a_stream_has_chunks_for_who_knows_them(stack):
 
 # --- other ways to the provider; last, since each needs a fetcher of its own
 
-def refit(stack, **options):
-    """A fetcher with other options, and a first answer by it."""
-    stack.kill("fetcher")
-    stack.spawn_again("fetcher", stack.environment | {name: str(value) for name, value in options.items()})
+@contextlib.contextmanager
+def fetcher_with(stack, **options):
+    """Until the end of the block the stack has a fetcher with other options."""
+    def fit(more):
+        stack.kill("fetcher")
+        stack.spawn_again("fetcher", stack.environment | {name: str(value) for name, value in more.items()})
+
+    fit(options)
+    try:
+        yield
+    finally:
+        fit({})
 
 
 @rules("3.2b", "3.2c", "3.2.1b")
 def test_a_url_without_a_path(stack, provider):
-    refit(stack, UPSTREAM_URL=f"http://LOCALHOST:{provider.port}")
-    assert score(stack).status == 200
+    with fetcher_with(stack, UPSTREAM_URL=f"http://localhost:{provider.port}"):
+        assert score(stack).status == 200
     assert re.fullmatch(rb"GET /\?cpf=\d+ HTTP/1\.1", provider.requests[-1].line)
-    assert provider.requests[-1].fields["host"].lower() == provider.authority
+    assert provider.requests[-1].fields["host"] == b"localhost:%d" % provider.port
 
 
 @rules("3.2c", "3.2.1b", "3.2.2a", "3.2.2b")
 def test_a_proxy_on_the_way(stack, provider):
-    refit(stack, UPSTREAM_URL="http://provider.example:81", UPSTREAM_PROXY=f"http://127.0.0.1:{provider.port}")
-    assert score(stack).status == 200
+    proxy = f"http://127.0.0.1:{provider.port}"
+    with fetcher_with(stack, UPSTREAM_URL="http://provider.example:81", UPSTREAM_PROXY=proxy):
+        assert score(stack).status == 200
     assert re.fullmatch(rb"GET http://provider\.example:81/\?cpf=\d+ HTTP/1\.1", provider.requests[-1].line)
     assert provider.requests[-1].fields["host"] == b"provider.example:81"
 
@@ -570,38 +576,51 @@ def test_a_proxy_on_the_way(stack, provider):
 @rules("3.2.3a", "6.3b")
 def test_a_tunnel_on_the_way(stack, provider):
     """What follows the head of its 200 is TLS, whatever that head says: both sides begin at once."""
-    refit(stack, UPSTREAM_URL="https://provider.example/api", UPSTREAM_PROXY=f"http://127.0.0.1:{provider.port}")
-    provider.answer_next(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n")
-    waiting = client.Waiting(stack.port, fresh())
-    wait_for(provider.answers.empty, "CONNECT has come")
-    assert provider.requests[-1].line == b"CONNECT provider.example:443 HTTP/1.1"
-    connection = provider.connections[provider.requests[-1].connection]
-    wait_for(lambda: connection.raw[len(provider.requests[-1].raw):].startswith(b"\x16\x03"), "TLS begins")
-    waiting.leave_by_rst()
-    refit(stack)
+    proxy = f"http://127.0.0.1:{provider.port}"
+    with fetcher_with(stack, UPSTREAM_URL="https://provider.example/api", UPSTREAM_PROXY=proxy):
+        provider.answer_next(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n")
+        waiting = client.Waiting(stack.port, fresh())
+        wait_for(provider.answers.empty, "CONNECT has come")
+        asked = provider.requests[-1]
+        assert asked.line == b"CONNECT provider.example:443 HTTP/1.1"
+        connection = provider.connections[asked.connection]
+        wait_for(lambda: connection.raw[len(asked.raw):].startswith(b"\x16\x03"), "TLS begins")
+        waiting.leave_by_rst()
 
 
-@pytest.fixture(name="certificates", scope="module")
-def certificates_of_the_module(tmp_path_factory):
+@pytest.fixture(name="secure", scope="module")
+def provider_over_tls(tmp_path_factory):
+    """And where its authority's certificate is."""
     folder = tmp_path_factory.mktemp("certificates")
     make_certificates(folder)
-    return folder
-
-
-@rules("9.7a", "9.8a", "8b")
-def test_over_tls(stack, certificates):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates / "good.pem", certificates / "good.key")
-    with RawProvider(context) as secure, Tap(secure.port) as tap:
-        refit(stack, UPSTREAM_URL=f"https://localhost:{tap.port}/api/score", UPSTREAM_CA_FILE=certificates / "ca.pem")
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # which Python sets
+    context.load_cert_chain(folder / "good.pem", folder / "good.key")
+    with RawProvider(context) as provider:
+        yield provider, folder / "ca.pem"
+
+
+@rules("9.7a", "9.8a")
+def test_tls_carries_it_all_and_is_closed(stack, secure):
+    far, authority = secure
+    with Tap(far.port) as tap, fetcher_with(stack, UPSTREAM_URL=f"https://localhost:{tap.port}/", UPSTREAM_CA_FILE=authority):
         assert score(stack).body == BODY
-        secure.answer_next(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + BODY, CUT)
-        assert reason(score(stack)) == (502, "upstream_broken")
-        secure.answer_next(response(b"Connection: close"))
+        far.answer_next(response(b"Connection: close"))
         assert score(stack).body == BODY
-        last = secure.connections[-1]
-        assert last.ended.wait(5) and last.how == "fin", "TLS was cut, not closed"
-        records = tap.records()
-        assert 23 in records and set(records) <= {20, 21, 22, 23}, records
+        assert far.connections[-1].ended.wait(5) and far.connections[-1].how == "fin", "it was cut"
+        assert {APPLICATION_DATA} < set(tap.records()) <= TLS_TYPES
         assert not any(b"GET" in stream or b"cpf" in stream for stream in tap.streams)
-    refit(stack)
+
+
+@rules("8b")
+def test_a_body_that_only_the_end_of_tls_delimits(stack, secure):
+    """It cannot be seen whether it was cut: it may pass, but is not kept."""
+    far, authority = secure
+    endless = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + BODY
+    target = fresh()
+    with fetcher_with(stack, UPSTREAM_URL=f"https://localhost:{far.port}/", UPSTREAM_CA_FILE=authority):
+        before = len(far.requests)
+        for _ in range(2):
+            far.answer_next(endless, CUT)
+            assert score(stack, target).status in (200, 502)
+        assert len(far.requests) == before + 2
