@@ -143,6 +143,18 @@ struct http_fault http_field_read(struct text line, struct http_field *field)
     return FINE;
 }
 
+struct http_fault http_trailer_read(struct text line)
+{
+    static const char *const late[] = {"Content-Length", "Transfer-Encoding", "Connection"};
+    struct http_field field;
+    struct http_fault found = http_field_read(line, &field);
+
+    for (size_t i = 0; !found.status && i < sizeof late / sizeof *late; i++)
+        if (text_equal_nocase(field.name, late[i]))
+            return fault(400, "a trailer tells of the message's framing, too late");
+    return found;
+}
+
 /* What is gathered over all fields that matter for the connection. */
 struct facts {
     unsigned hosts, encodings, lengths;
@@ -151,24 +163,39 @@ struct facts {
     bool close, keep_alive, expects;
 };
 
-/* Equal ones, or a list of them, could be taken for one (RFC 9110, 8.6 leaves the choice). No honest client sends
- * them, and not everybody behind or before us reads them alike. */
+/* A tab behind a value is white space to us, and part of it to others. The line's CR ends the search. */
+static bool tab_behind(struct text value)
+{
+    const char *at = value.at + value.bytes;
+
+    while (*at == ' ')
+        at++;
+    return *at == '\t';
+}
+
+/* Equal ones, or a list of them, could be taken for one (RFC 9110, 8.6 leaves the choice). No honest client
+ * sends them, and not everybody behind or before us reads them alike. */
 static struct http_fault length_read(struct text value, struct facts *facts)
 {
     if (facts->lengths++)
         return fault(400, "more than one Content-Length");
-    return http_decimal(value, &facts->length) < 0 ? fault(400, "bad Content-Length") : FINE;
+    if (http_decimal(value, &facts->length) < 0 || tab_behind(value))
+        return fault(400, "bad Content-Length");
+    return FINE;
 }
 
 /* The codings of all fields are one list. */
-static void encodings_read(struct text list, struct facts *facts)
+static struct http_fault encodings_read(struct text list, struct facts *facts)
 {
     struct text element;
 
+    if (tab_behind(list))
+        return fault(400, "bad Transfer-Encoding");
     while (http_list_next(&list, &element)) {
         facts->encodings++;
         facts->chunked_last = text_equal_nocase(element, "chunked");
     }
+    return FINE;
 }
 
 static void connection_read(struct text list, struct facts *facts)
@@ -227,7 +254,7 @@ static struct http_fault fact_read(const struct http_field *field, struct http_r
         break;
     case 17:
         if (text_equal_nocase(field->name, "Transfer-Encoding"))
-            encodings_read(field->value, facts);
+            return encodings_read(field->value, facts);
         break;
     default:
         break;
@@ -235,8 +262,8 @@ static struct http_fault fact_read(const struct http_field *field, struct http_r
     return FINE;
 }
 
-/* Where a body would end in doubt it is a 400, whatever the coding's name (RFC 9112, 6.3); with an end that is sure,
- * a coding that is not known is a 501 (6.1). */
+/* Where a body would end in doubt it is a 400, whatever the coding's name (RFC 9112, 6.3); with an end that
+ * is sure, a coding that is not known is a 501 (6.1). */
 static struct http_fault framing_check(const struct http_request *request, const struct facts *facts)
 {
     if (!facts->encodings)

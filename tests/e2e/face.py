@@ -194,6 +194,8 @@ TABLE = [
     ("9112 7.1", "a chunk longer than its size", CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n", 400),
     ("9112 7.1", "bare LF between chunks", CHUNKED + b"3\nabc\n0\n\n", 400),
     ("9112 7.1.1", "a bad chunk extension", CHUNKED + b"3;\0\r\nabc\r\n0\r\n\r\n", 400),
+    ("9112 7.1.1", "bad white space in a chunk extension", CHUNKED + b"3; a\r\nabc\r\n0\r\n\r\n", 400),
+    ("9110 6.5.1", "a length in the trailers", CHUNKED + b"0\r\nContent-Length: 0\r\n\r\n", 400),
     ("9112 7.1.2", "a bad trailer", CHUNKED + b"0\r\nA b\r\n\r\n", 400),
     ("9112 6.1", "both framings", PUT + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     ("9112 6.1", "both framings, the other way round",

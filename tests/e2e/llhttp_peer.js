@@ -1,8 +1,12 @@
-// llhttp_peer.js - Node's HTTP server, which reads with llhttp, in strict mode: it answers each request with what it understood of
-// it, in the field Seen, in the words of httpd_echo; what llhttp refuses gets a 400 with its code in the field Llhttp. It listens on
-// a free port, says "READY llhttp_peer port=N version=V", and ends with its standard input.
+// llhttp_peer.js - Node's HTTP server, which reads with llhttp, in strict mode: it tells of each request what it understood of it, in
+// the field Seen, in the words of httpd_echo; what llhttp refuses ends with a 400 that has its code in the field Llhttp.
+//
+// Connections come over standard input: four bytes of length (the highest first), then all that the client sends before it closes
+// its side. All that the client is sent goes to standard output in the same way, in the same order. First comes "READY" with the
+// version of llhttp and the methods that it knows.
 "use strict";
 const http = require("http");
+const { Duplex } = require("stream");
 
 const BASIS = 0x811c9dc5, PRIME = 0x01000193;
 
@@ -31,21 +35,71 @@ function answer(request, response) {
 }
 
 // What was read before the refusal is answered first: those answers are under way.
-function refuse(error, socket) {
-  setImmediate(() => {
-    if (!socket.writable) return socket.destroy();
-    const code = String(error.code).replace(/[^A-Z_]/g, "");
-    socket.end(`HTTP/1.1 400 Bad Request\r\nLlhttp: ${code}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
-    socket.resume();
-  });
+function refuse(error, connection) {
+  connection.refusal = String(error.code);
+  setImmediate(() => connection.end());
 }
 
-const server = http.createServer({ insecureHTTPParser: false, requireHostHeader: false, keepAliveTimeout: 0 }, answer);
+const server = http.createServer({ insecureHTTPParser: false, requireHostHeader: false }, answer);
 server.httpAllowHalfOpen = true;
-server.headersTimeout = server.requestTimeout = server.timeout = 0;
-for (const event of ["checkContinue", "checkExpectation"]) server.on(event, answer);
-server.on("clientError", refuse);
-server.listen({ host: "127.0.0.1", port: 0, backlog: 511 }, () => {
-  console.log(`READY llhttp_peer port=${server.address().port} version=${process.versions.llhttp} methods=${http.METHODS.join(",")}`);
+server.headersTimeout = server.requestTimeout = server.timeout = server.keepAliveTimeout = 0;
+server.on("checkContinue", (request, response) => {
+  response.writeContinue();
+  answer(request, response);
 });
-process.stdin.on("end", () => process.exit(0)).resume();
+server.on("checkExpectation", answer);
+server.on("clientError", refuse);
+
+// The server's end of a connection whose client has sent all that it will.
+class Connection extends Duplex {
+  constructor(bytes, ended) {
+    super();
+    this.sent = [];
+    this.refusal = "";
+    this.once("close", () => ended(this));
+    this.push(bytes);
+    this.push(null);
+  }
+  _read() {}
+  _write(piece, encoding, done) {
+    this.sent.push(Buffer.from(piece, encoding === "buffer" ? undefined : encoding));
+    done();
+  }
+}
+
+const queue = [];
+let held = Buffer.alloc(0), busy = false, over = false;
+
+function write(bytes) {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  process.stdout.write(Buffer.concat([length, bytes]));
+}
+
+function next() {
+  if (queue.length === 0) {
+    busy = false;
+    if (over) process.exit(0);
+    return;
+  }
+  busy = true;
+  server.emit("connection", new Connection(queue.shift(), (connection) => {
+    const last = connection.refusal && `HTTP/1.1 400 Bad Request\r\nLlhttp: ${connection.refusal}\r\n\r\n`;
+    write(Buffer.concat([...connection.sent, Buffer.from(last)]));
+    setImmediate(next);
+  }));
+}
+
+process.stdin.on("data", (piece) => {
+  held = Buffer.concat([held, piece]);
+  while (held.length >= 4 && held.length >= 4 + held.readUInt32BE(0)) {
+    queue.push(held.subarray(4, 4 + held.readUInt32BE(0)));
+    held = held.subarray(4 + held.readUInt32BE(0));
+  }
+  if (!busy) next();
+});
+process.stdin.on("end", () => {
+  over = true;
+  if (!busy) next();
+});
+write(Buffer.from(`READY ${process.versions.llhttp} ${http.METHODS.join(",")}`));
