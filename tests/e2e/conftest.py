@@ -42,14 +42,14 @@ def pytest_runtest_makereport(item):
 def verdict(rule):
     if rule.not_ours:
         return NOT_OURS
-    if not outcomes[rule.number]:
+    if rule.number not in outcomes:
         return UNTRIED
     return HELD if all(outcomes[rule.number].values()) else BROKEN
 
 
 def tests_of(rule):
     """The names of functions, and how many cases of each."""
-    counts = collections.Counter(name.split("[")[0].removeprefix("test_") for name in outcomes[rule.number])
+    counts = collections.Counter(name.split("[")[0].removeprefix("test_") for name in outcomes.get(rule.number, ()))
     return ", ".join(name if count == 1 else f"{name} x{count}" for name, count in counts.items())
 
 

@@ -35,8 +35,8 @@ function answer(request, response) {
 }
 
 // What was read before the refusal is answered first: those answers are under way.
-function refuse(error, connection) {
-  connection.refusal = String(error.code);
+function end(why, connection) {
+  connection.refusal = why;
   setImmediate(() => connection.end());
 }
 
@@ -48,7 +48,8 @@ server.on("checkContinue", (request, response) => {
   answer(request, response);
 });
 server.on("checkExpectation", answer);
-server.on("clientError", refuse);
+server.on("clientError", (error, connection) => end(String(error.code), connection));
+server.on("connect", (request, connection) => end("CONNECT", connection)); // else Node cuts it, answers and all
 
 // The server's end of a connection whose client has sent all that it will.
 class Connection extends Duplex {

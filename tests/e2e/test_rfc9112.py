@@ -111,7 +111,7 @@ def statuses(port, case):
         with contextlib.suppress(ConnectionResetError):
             while peer.read():
                 pass
-    found = re.findall(rb"^HTTP/1\.1 (\d+) [^\r]*\r\n((?:[^\r]+\r\n)*)\r\n", peer.held, re.M)
+    found = re.findall(rb"HTTP/1\.1 (\d+) [^\r]*\r\n((?:[^\r]+\r\n)*)\r\n", peer.held)
     refused = [status for status, fields in found if int(status) in REFUSALS and b"Connection: close" in fields]
     return len(found), refused[-1:]
 

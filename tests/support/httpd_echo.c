@@ -4,7 +4,8 @@
  *   /later  is answered a little later, from the loop,
  *   /big    is answered with BIG_BYTES bytes,
  *   /stats  tells the numbers of httpd.
- * The field Seen has all of it, for a comparison with another server. Its limits come from the environment (ECHO_HEAD_MS and so on, below); it listens on a free port. */
+ * The field Seen has all of it, for a comparison with another server. Its limits come from the environment
+ * (ECHO_HEAD_MS and so on, below); it listens on a free port. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static void tell_stats(struct echo *echo, struct httpd_exchange *exchange)
 
 static uint32_t mix(uint32_t digest, struct text text)
 {
-    for (size_t i = 0; i < text.bytes; i++)
+    for (size_t i = 0; text.at && i < text.bytes; i++)
         digest = (digest ^ (unsigned char)text.at[i]) * FNV_PRIME;
     return digest;
 }
