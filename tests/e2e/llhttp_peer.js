@@ -21,7 +21,8 @@ function seen(request, response, body) {
   let fields = BASIS;
   const raw = request.rawHeaders;
   for (let i = 0; i < raw.length; i += 2) fields = mix(fields, Buffer.from(`${raw[i]}:${raw[i + 1]}\n`, "latin1"));
-  return `${request.method} ${request.url} HTTP/${request.httpVersion} fields=${raw.length / 2}:${hex(fields)} ` +
+  const target = request.url.replace(/[^!-~]/g, (odd) => `<${odd.charCodeAt(0)}>`); // what no header may have, nor a target of ours
+  return `${request.method} ${target} HTTP/${request.httpVersion} fields=${raw.length / 2}:${hex(fields)} ` +
     `body=${body.length}:${hex(mix(BASIS, body))} stay=${response.shouldKeepAlive ? 1 : 0}`;
 }
 
