@@ -188,6 +188,7 @@ TABLE = [
     ("9110 8.6", "nothing", PUT + b"Content-Length:\r\n\r\nabc", 400),
     ("9110 8.6", "2^64 + 3", PUT + b"Content-Length: 18446744073709551619\r\n\r\nabc", 400),
     ("9112 7.1", "chunks", CHUNKED + b"3\r\nabc\r\n2;a=\"b\"\r\nde\r\n0\r\nT: u\r\n\r\n", FINE),
+    ("9112 7.1", "a parameter of chunked", PUT + b"Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n", 400),
     ("9112 7.1", "a chunk size that overflows", CHUNKED + b"10000000000000003\r\nabc\r\n0\r\n\r\n", 400),
     ("9112 7.1", "a bad chunk size", CHUNKED + b"0x3\r\nabc\r\n0\r\n\r\n", 400),
     ("9112 7.1", "a chunk size with a sign", CHUNKED + b"-3\r\nabc\r\n0\r\n\r\n", 400),

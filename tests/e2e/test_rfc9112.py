@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 import re
+import socket
 import ssl
 import threading
 
@@ -107,7 +108,7 @@ def statuses(port, case):
     """One for each request that was taken, and the last if it is a refusal."""
     with Peer(port) as peer:
         peer.send(case)
-        peer.socket.shutdown(1)
+        peer.socket.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ConnectionResetError):
             while peer.read():
                 pass
@@ -282,7 +283,7 @@ def test_a_body_of_a_client_ends_early(stack):
     head = b"PUT /admin/policy HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (len(order) + 1)
     with Peer(stack.port) as peer:
         peer.send(head + order)
-        peer.socket.shutdown(1)
+        peer.socket.shutdown(socket.SHUT_WR)
         assert peer.ended()
     assert stack.get("/admin/policy").json()["policy"] == "fifo"
 
@@ -495,6 +496,25 @@ def test_close_of_the_provider_is_obeyed(stack, provider):
     assert provider.requests[-1].connection != connection.number
 
 
+@rules("9.5b")
+def test_who_leaves_is_let_go(stack, provider):
+    """Between two requests, within one, and while it waits for its answer: half-closed it may stay for that."""
+    target = fresh()
+    left = threading.Event()
+    provider.answer_next(lambda: left.wait(20) and response())
+    with Peer(stack.port) as idle, Peer(stack.port) as amid, Peer(stack.port) as waiting:
+        idle.send(get(PATH))
+        assert idle.answer().status == 200
+        amid.send(LINE)
+        waiting.send(get(target))
+        wait_for(provider.answers.empty, "it has come to the provider")
+        for peer in (idle, amid, waiting):
+            peer.socket.shutdown(socket.SHUT_WR)
+        assert idle.ended() and amid.ended()
+        left.set()
+        assert waiting.answer().body == BODY and waiting.ended()
+
+
 # --- all that the gateway sends
 
 def check_head(head, first):
@@ -524,7 +544,7 @@ def tour(stack, provider):
         yield told(stack, provider, raw)[0]
 
 
-@rules("2.2b", "2.2g", "5.2a", "6.1b", "6.1d", "6.1e", "6.2a")
+@rules("2.2b", "2.2g", "2.3b", "5.2a", "6.1b", "6.1d", "6.1e", "6.2a", "6.3m")
 def test_what_clients_are_sent(stack, provider):
     got = list(tour(stack, provider))
     assert {200, 202, 204, 302, 400, 404, 405, 500, 501, 502, 503, 504} <= {answer.status for answer in got}
@@ -567,7 +587,7 @@ def test_a_stream_has_chunks_for_who_knows_them(stack):
 def fetcher_with(stack, **options):
     """Until the end of the block the stack has a fetcher with other options."""
     def fit(more):
-        stack.kill("fetcher")
+        assert stack.processes["fetcher"].stop() == 0
         stack.spawn_again("fetcher", stack.environment | {name: str(value) for name, value in more.items()})
 
     fit(options)
