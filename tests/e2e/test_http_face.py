@@ -9,7 +9,7 @@ import socket
 import time
 
 import pytest
-from face import CHUNKED, END, FINE, HEAD, LINE, OVERSIZED, PATH, PATIENCE, PUT, REFUSALS, TABLE, Echo, Peer, get, judge, rows
+from face import CHUNKED, END, HEAD, LINE, OVERSIZED, PATH, PATIENCE, PUT, REFUSALS, TABLE, Echo, Peer, get, judge, rows
 
 FOREIGN = os.environ.get("HTTP_FACE_PORT")
 
