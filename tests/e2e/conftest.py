@@ -62,11 +62,11 @@ def pytest_sessionfinish(session):
 def pytest_terminal_summary(terminalreporter):
     if not outcomes:
         return
-    terminalreporter.section("RFC 9112, sections 2 to 9")
+    terminalreporter.section("RFC 9112, sections 2 to 9, and what it leans on")
     for rule in RULES:
         word = verdict(rule)
         why = rule.not_ours or tests_of(rule) + (f" ({rule.note})" if rule.note else "")
-        terminalreporter.write_line(f"{rule.number:7}{word:10}{rule.level:7}{rule.whom:11}{rule.text} - {why}",
+        terminalreporter.write_line(f"{rule.number:13}{word:10}{rule.level:7}{rule.whom:11}{rule.text} - {why}",
                                     red=word in (BROKEN, UNTRIED))
     counts = collections.Counter(verdict(rule) for rule in RULES)
     terminalreporter.write_line(", ".join(f"{count} {word}" for word, count in counts.items()))

@@ -1,4 +1,5 @@
-"""rules.py - what RFC 9112 (HTTP/1.1), sections 2 to 9, demands of a server, a proxy or both, in our own words.
+"""rules.py - what RFC 9112 (HTTP/1.1), sections 2 to 9, demands of a server, a proxy or both, in our own words; and what of RFC 9110 it
+leans on.
 
 One row for each MUST, MUST NOT and REQUIRED, and for those SHOULDs that a peer can see. A row names the rows of face.py that try it on the
 gateway; the tests in test_rfc9112.py name the rules that they try. What does not concern us says why. Sluice is a gateway in the sense of
@@ -12,7 +13,7 @@ SERVER, PROXY, RECIPIENT, SENDER, CLIENT, USER_AGENT = "server", "proxy", "recip
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    number: str  # section, and a letter
+    number: str  # section, and a letter; of RFC 9112 where it says no other
     level: str
     whom: str
     text: str
@@ -142,6 +143,21 @@ RULES = [
     Rule("9.7a", MUST, CLIENT, "over TLS all of HTTP is application data"),
     Rule("9.8a", MUST, CLIENT, "a closure alert is sent before a TLS connection is closed"),
     Rule("9.8b", MUST, SERVER, "closure alerts are exchanged before a TLS connection is closed", not_ours="TLS is not ended here: clients come in clear"),
+    Rule("9110 5.4", MUST, SERVER, "fields larger than we care to take are answered by a 4xx", ("a field", "all fields together", "the number of fields")),
+    Rule("9110 5.5", MUST, RECIPIENT, "CR, LF and NUL in a value: rejected, or SP instead", ("NUL in a field",), note="rejected"),
+    Rule("9110 6.6.1", MUST, SERVER, "2xx, 3xx and 4xx have a Date"),
+    Rule("9110 7.6.1", MUST, PROXY, "neither Connection nor what it names is forwarded, either way"),
+    Rule("9110 7.6.3", MUST, PROXY, "a gateway's requests have a Via"),
+    Rule("9110 7.8a", MUST, SERVER, "Upgrade in HTTP/1.0 is ignored"),
+    Rule("9110 7.8b", MUST, SERVER, "the protocol is not changed to one that was not asked for", note="it is never changed"),
+    Rule("9110 8.6", MUST, SERVER, "no Content-Length with 1xx and 204"),
+    Rule("9110 9.3.2", MUST, SERVER, "HEAD is answered without a body"),
+    Rule("9110 10.1.1a", MUST, SERVER, "who expects 100-continue gets it, or a final answer, at once", ("an unknown expectation",)),
+    Rule("9110 10.1.1b", MUST, SERVER, "who got a 100 gets a final answer, too"),
+    Rule("9110 10.1.1c", MUST, SERVER, "Expect in HTTP/1.0 is ignored"),
+    Rule("9110 15.2", MUST, SERVER, "no 1xx to HTTP/1.0"),
+    Rule("9110 15.5.2", MUST, SERVER, "401 says what would be accepted"),
+    Rule("9110 15.5.6", MUST, SERVER, "405 says what is allowed"),
 ]
 BY_NUMBER = {rule.number: rule for rule in RULES}
 assert len(BY_NUMBER) == len(RULES)

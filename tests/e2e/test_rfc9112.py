@@ -13,7 +13,7 @@ import client
 import cpf
 import pytest
 import smuggling
-from face import CHUNKED, END, HEAD, LINE, OVERSIZED, PATH, REFUSALS, TABLE, Echo, Peer, get, judge
+from face import CHUNKED, END, HEAD, LINE, OVERSIZED, PATH, PUT, REFUSALS, TABLE, Echo, Peer, get, judge
 from provider import BODY, CUT, RawProvider, Tap, chunked, response
 from rules import RULES
 from stack import Stack, wait_for
@@ -158,13 +158,13 @@ def test_a_request_line_of_8000_octets(stack):
     assert exchange(stack.port, line + b"Host: a\r\n\r\n").status == 200
 
 
-@rules("2.2b", "2.2d", "2.2g", "3.2b", "3.2c", "3.2.1a", "5.2a", "6.1h", "6.3k", "7.4a", "7.4b", "9.3.1a", "9.6a")
+@rules("2.2b", "2.2d", "2.2g", "3.2b", "3.2c", "3.2.1a", "5.2a", "6.1h", "6.3k", "7.4a", "7.4b", "9.3.1a", "9.6a", "9110 7.6.1", "9110 7.6.3")
 def test_what_the_provider_is_sent(stack, provider):
     target = fresh()
     score(stack, target, b"TE: chunked\r\nTransfer-Encoding: chunked\r\nConnection: te, x-a\r\nX-A: b\r\n\r\n0\r\n")
     asked = provider.requests[-1]
     assert asked.line == b"GET /api/score?cpf=%s HTTP/1.1" % target.split("=")[1].encode()
-    assert asked.fields["host"] == provider.authority
+    assert asked.fields["host"] == provider.authority and asked.fields["via"] == b"1.1 sluice"
     assert not asked.fields.keys() & {"te", "transfer-encoding", "content-length", "connection", "x-a"}
     for connection in provider.connections:
         heads = connection.raw.split(b"\r\n\r\n")
@@ -251,7 +251,7 @@ def test_doubtful_chunks_of_the_provider(stack, provider, raw):
     assert connection.ended.wait(20)
 
 
-@rules("6.3a")
+@rules("6.3a", "9110 9.3.2")
 def test_no_body_where_none_can_be(stack, provider):
     """What the fields announce does not come, and what comes instead is the next answer."""
     early = b"HTTP/1.1 103 Early Hints\r\nContent-Length: 500\r\n\r\n"
@@ -544,12 +544,14 @@ def tour(stack, provider):
         yield told(stack, provider, raw)[0]
 
 
-@rules("2.2b", "2.2g", "2.3b", "5.2a", "6.1b", "6.1d", "6.1e", "6.2a", "6.3m")
+@rules("2.2b", "2.2g", "2.3b", "5.2a", "6.1b", "6.1d", "6.1e", "6.2a", "6.3m", "9110 6.6.1", "9110 8.6", "9110 15.5.6")
 def test_what_clients_are_sent(stack, provider):
     got = list(tour(stack, provider))
     assert {200, 202, 204, 302, 400, 404, 405, 500, 501, 502, 503, 504} <= {answer.status for answer in got}
     for answer in got:
         check_framing(answer)
+        assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", answer.fields["date"])
+        assert answer.status != 405 or answer.fields["allow"]
 
 
 def check_framing(answer):
@@ -560,11 +562,42 @@ def check_framing(answer):
     assert len(lengths) + len(codings) == (0 if answer.status in (100, 204, 304) else 1)
 
 
-@rules("6.1e")
-def test_continue_has_no_fields(stack):
+@rules("6.1e", "9110 8.6", "9110 10.1.1a", "9110 10.1.1b")
+def test_who_expects_to_go_on_is_told_so(stack):
     with Peer(stack.port) as peer:
-        peer.send(b"PUT /livez HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+        peer.send(PUT + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n")
         assert peer.answer().raw == b"HTTP/1.1 100 Continue\r\n\r\n"
+        peer.send(b"abc")
+        assert peer.answer().status == 405
+
+
+@rules("9110 10.1.1c", "9110 15.2")
+def test_http_1_0_expects_nothing(stack):
+    for expected in (b"100-continue", b"miracles"):
+        with Peer(stack.port) as peer:
+            peer.send(PUT.replace(b"1.1", b"1.0") + b"Expect: " + expected + b"\r\nContent-Length: 3\r\n\r\n")
+            peer.send(b"abc")
+            assert peer.answer().status == 405
+
+
+@rules("9110 7.8a", "9110 7.8b")
+def test_the_protocol_stays(stack):
+    for version in (b"1.0", b"1.1"):
+        upgrade = b"Connection: upgrade\r\nUpgrade: websocket, h2c\r\n\r\n"
+        assert exchange(stack.port, HEAD.replace(b"1.1", version) + upgrade).status == 200
+
+
+@rules("9110 7.6.1")
+def test_what_connection_names_stays_here(stack, provider):
+    answer, _ = told(stack, provider, response(b"ETag: a", b"Connection: etag, x-b", b"X-B: c", b"Vary: d"))
+    assert not answer.fields.keys() & {"etag", "x-b", "connection"} and b"\r\nVary: d\r\n" in answer.raw
+
+
+@rules("9110 15.5.2")
+def test_who_has_no_token_is_told_what_is_wanted(stack):
+    gateway = stack.spawn_gateway(ADMIN_TOKEN="token")
+    answer = exchange(gateway.port, get("/admin/policy"))
+    assert (answer.status, answer.fields["www-authenticate"]) == (401, 'Bearer realm="sluice"')
 
 
 @rules("6.1b", "6.1d", "6.1i", "6.2a")
