@@ -27,6 +27,10 @@ struct http_fault http_line_read(struct text line, struct http_request *request)
 /* A field line, without its line end. */
 struct http_fault http_field_read(struct text line, struct http_field *field);
 
+/* A line of the trailer section, likewise. What it says is not for us, but for what nobody may say there:
+ * those who listen to it take the message for another one (RFC 9110, 6.5.1). */
+struct http_fault http_trailer_read(struct text line);
+
 /* All fields are there: fills in host and keep_alive, and finds the framing. */
 struct http_fault http_head_finish(struct http_request *request, const struct http_limits *limits,
                                    struct http_framing *framing);

@@ -230,7 +230,6 @@ static int trailer_read(struct http_parser *parser, const struct http_limits *li
                         size_t size)
 {
     const struct line_rule rule = field_rule(limits, parser->trailers);
-    struct http_field ignored;
     struct http_fault found;
     struct text line;
     size_t next = 0;
@@ -242,7 +241,7 @@ static int trailer_read(struct http_parser *parser, const struct http_limits *li
         parser->line = next;
         return HTTP_WHOLE;
     }
-    found = http_field_read(line, &ignored);
+    found = http_trailer_read(line);
     if (found.status)
         return refuse(parser, found.status, found.detail);
     parser->trailers += next - parser->line;

@@ -174,13 +174,6 @@ bool http_list_next(struct text *list, struct text *element)
     return true;
 }
 
-static size_t blanks(struct text text, size_t at)
-{
-    while (at < text.bytes && blank(text.at[at]))
-        at++;
-    return at;
-}
-
 static size_t token(struct text text, size_t at)
 {
     while (at < text.bytes && http_is(text.at[at], HTTP_IN_TOKEN))
@@ -207,19 +200,16 @@ bool http_chunk_extension_valid(struct text text)
     size_t at = 0;
 
     while (at < text.bytes) {
-        size_t start = blanks(text, at);
-        size_t next;
+        size_t start = at + 1;
 
-        if (start == text.bytes || text.at[start] != ';')
+        if (text.at[at] != ';')
             return false;
-        start = blanks(text, start + 1);
         at = token(text, start);
         if (at == start)
             return false;
-        next = blanks(text, at);
-        if (next == text.bytes || text.at[next] != '=')
+        if (at == text.bytes || text.at[at] != '=')
             continue;
-        start = blanks(text, next + 1);
+        start = at + 1;
         at = start < text.bytes && text.at[start] == '"' ? quoted(text, start) : token(text, start);
         if (at == start)
             return false;

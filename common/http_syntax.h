@@ -40,7 +40,8 @@ struct text http_trim(struct text text);
 /* Cuts the next element, trimmed, off a comma-separated list; false when the list is used up. */
 bool http_list_next(struct text *list, struct text *element);
 
-/* *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), what may follow a chunk's size. */
+/* *( ";" name [ "=" ( token / quoted-string ) ] ), what may follow a chunk's size. The white space that RFC
+ * 9112 (7.1.1) calls bad is refused: nobody sends it but to be read in two ways. */
 bool http_chunk_extension_valid(struct text text);
 
 #endif

@@ -109,6 +109,8 @@ static void tell_ended(struct transfer *transfer, CURLcode code)
     result.connects = (unsigned)connects;
     result.detail = detail_of(transfer, result.end, code);
     curl_multi_remove_handle(transfer->transfers->multi, transfer->easy);
+    if (result.end != UPSTREAM_WHOLE) /* libcurl keeps the connection that ended amid a head */
+        wires_cut_spoilt(&transfer->transfers->wires);
     event_del(transfer->watch);
     transfer->started = false;
     transfer->handlers->ended(transfer->arg, &result);
@@ -285,6 +287,8 @@ static void read_head(struct transfer *transfer, struct text line)
         stop(transfer, UPSTREAM_HEAD_TOO_LARGE, "too many interim answers come before it");
     else if (head->complete && !transfer->asks_head && upstream_head_body_bytes(head) > most_bytes)
         stop(transfer, UPSTREAM_TOO_LARGE, "its body is longer than RESPONSE_MAX_BYTES");
+    if (head->complete && !transfer->plain) /* libcurl 7.88 does not tell a TLS close from a cut */
+        upstream_head_end_unsure(&transfer->head);
 }
 
 /* The first line's arrival stands for the first byte's: some 20-45 us late, or more when a line comes in

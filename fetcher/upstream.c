@@ -398,7 +398,8 @@ static void read_status_line(struct upstream_head *head, struct text line)
     head->interims = interims;
     if (line.bytes < 12 || memcmp(line.at, "HTTP/1.", 7) != 0 || !http_is(line.at[7], HTTP_IN_DIGIT) ||
         line.at[8] != ' ' || http_decimal((struct text){line.at + 9, 3}, &status) < 0 ||
-        (line.bytes > 12 && line.at[12] != ' ') || status < 100 || status > 599) {
+        (line.bytes > 12 && line.at[12] != ' ') || status < 100 || status > 599 ||
+        !http_all((struct text){line.at + 12, line.bytes - 12}, HTTP_IN_VALUE)) {
         head->wrong = "it does not begin with a status line of HTTP/1";
         return;
     }
@@ -467,6 +468,12 @@ void upstream_head_line(struct upstream_head *head, struct text line)
 int64_t upstream_head_body_bytes(const struct upstream_head *head)
 {
     return head->status == 204 || head->status == 304 ? 0 : head->length;
+}
+
+void upstream_head_end_unsure(struct upstream_head *head)
+{
+    if (!head->chunked && upstream_head_body_bytes(head) < 0)
+        head->freshness.no_store = true;
 }
 
 struct text upstream_head_fields(const struct upstream_head *head)

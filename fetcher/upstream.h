@@ -65,6 +65,9 @@ void upstream_head_line(struct upstream_head *head, struct text line);
 struct text upstream_head_fields(const struct upstream_head *head);
 /* How long the body will be that a GET with this head gets; -1: it does not say. */
 int64_t upstream_head_body_bytes(const struct upstream_head *head);
+/* The end of its connection may be a cut: a body that nothing else delimits may be incomplete (RFC 9112, 8),
+ * and is not to be stored. */
+void upstream_head_end_unsure(struct upstream_head *head);
 
 /* How a transfer ended. */
 enum upstream_end {

@@ -65,6 +65,9 @@ static void check_request(const struct http_request *request, const char *bytes,
     must(request->host.bytes || request->minor_version == 0, "a host");
     must(http_request_field_count(request, "host") <= 1, "one Host");
     must(http_uri_valid(request->query), "a query of allowed characters");
+    must(http_request_field_count(request, "content-length") <= 1, "one length");
+    must(!http_request_field(request, "transfer-encoding").at || request->minor_version == 1,
+         "chunks in 1.1");
     must(request->field_count <= limits.field_count, "few fields");
     must(!http_request_field(request, "transfer-encoding").at ||
              !http_request_field(request, "content-length").at,

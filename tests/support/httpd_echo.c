@@ -4,7 +4,8 @@
  *   /later  is answered a little later, from the loop,
  *   /big    is answered with BIG_BYTES bytes,
  *   /stats  tells the numbers of httpd.
- * Its limits come from the environment (ECHO_HEAD_MS and so on, below); it listens on a free port. */
+ * The field Seen has all of it, for a comparison with another server. Its limits come from the environment
+ * (ECHO_HEAD_MS and so on, below); it listens on a free port. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,10 @@
 #include "common/httpd.h"
 #include "common/loop.h"
 
-#define BIG_BYTES ((size_t)8 * 1024 * 1024)
+#define BIG_BYTES  ((size_t)8 * 1024 * 1024)
+#define LINE_BYTES 8192
+#define FNV_BASIS  0x811c9dc5U
+#define FNV_PRIME  0x01000193U
 
 struct echo {
     struct loop *loop;
@@ -94,15 +98,39 @@ static void tell_stats(struct echo *echo, struct httpd_exchange *exchange)
     reply(exchange, 200, body, (size_t)bytes);
 }
 
+static uint32_t mix(uint32_t digest, struct text text)
+{
+    for (size_t i = 0; text.at && i < text.bytes; i++)
+        digest = (digest ^ (unsigned char)text.at[i]) * FNV_PRIME;
+    return digest;
+}
+
+/* One field line: what stands in the request, its fields and its body as digests. */
+static int write_seen(const struct http_request *request, char *line, size_t size)
+{
+    uint32_t fields = FNV_BASIS;
+
+    for (unsigned i = 0; i < request->field_count; i++) {
+        fields = mix(mix(fields, request->fields[i].name), text_of(":"));
+        fields = mix(mix(fields, request->fields[i].value), text_of("\n"));
+    }
+    return snprintf(line, size, "Seen: %.*s %.*s HTTP/1.%u fields=%u:%08x body=%zu:%08x stay=%d\r\n",
+                    TEXT_ARGS(request->method_name), TEXT_ARGS(request->target), request->minor_version,
+                    request->field_count, fields, request->body.bytes, mix(FNV_BASIS, request->body),
+                    request->keep_alive);
+}
+
 static void tell_request(struct httpd_exchange *exchange, const struct http_request *request)
 {
-    char body[512];
+    char body[512], seen[LINE_BYTES + 256];
     int bytes = snprintf(
         body, sizeof body, "%.*s %.*s HTTP/1.%u fields=%u body=%zu:%.*s\n", TEXT_ARGS(request->method_name),
         request->path.bytes < 100 ? (int)request->path.bytes : 100, request->path.at, request->minor_version,
         request->field_count, request->body.bytes, request->body.bytes < 100 ? (int)request->body.bytes : 100,
         request->body.at ? request->body.at : "");
 
+    write_seen(request, seen, sizeof seen);
+    httpd_exchange_also(exchange, text_of(seen));
     reply(exchange, 200, body, (size_t)bytes);
 }
 
@@ -142,8 +170,8 @@ static struct httpd *httpd_start(struct echo *echo, int fd)
 {
     static const struct httpd_handlers handlers = {.request = on_request, .gone = on_gone};
     const struct httpd_config config = {
-        .limits = {.line_bytes = 8192,
-                   .field_bytes = 8192,
+        .limits = {.line_bytes = LINE_BYTES,
+                   .field_bytes = LINE_BYTES,
                    .head_bytes = 16384,
                    .field_count = HTTP_MAX_FIELDS,
                    .body_bytes = (size_t)number("ECHO_BODY_BYTES", 65536)},

@@ -319,6 +319,9 @@ static const struct {
     {"HTTP/1.1 200 OK|Content-Length: 2|Transfer-Encoding: chunked", false},
     {"HTTP/1.0 200 OK|Transfer-Encoding: chunked", false},
     {"HTTP/1.1 103 Early|Transfer-Encoding: chunked||HTTP/1.1 200 OK", false},
+    {"HTTP/1.1 200 O\rK", false},
+    {"HTTP/1.1 200 \001", false},
+    {"HTTP/1.1 200 C'est fait: \xe9t\xe9\t!", true},
 };
 
 static void what_is_no_good_http_is_told(void **state)
@@ -365,6 +368,30 @@ static void length_and_kind_of_the_body_are_known(void **state)
         read_head(&head, bodies[i].head);
         assert_int_equal(upstream_head_body_bytes(&head), bodies[i].body_bytes);
         assert_int_equal(head.says_json, bodies[i].json);
+    }
+}
+
+static const struct {
+    const char *head;
+    bool kept;
+} unsure[] = {
+    {"HTTP/1.1 200 OK", false},
+    {"HTTP/1.1 200 OK|Content-Length: 5", true},
+    {"HTTP/1.1 200 OK|Transfer-Encoding: chunked", true},
+    {"HTTP/1.1 204 No Content", true},
+};
+
+static void what_may_have_been_cut_is_not_kept(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(unsure); i++) {
+        print_message("  %s\n", unsure[i].head);
+        read_head(&head, unsure[i].head);
+        assert_false(head.freshness.no_store);
+        upstream_head_end_unsure(&head);
+        assert_int_equal(!head.freshness.no_store, unsure[i].kept);
     }
 }
 
@@ -547,6 +574,7 @@ int main(void)
         cmocka_unit_test(only_listed_fields_pass),
         cmocka_unit_test(what_is_no_good_http_is_told),
         cmocka_unit_test(length_and_kind_of_the_body_are_known),
+        cmocka_unit_test(what_may_have_been_cut_is_not_kept),
         cmocka_unit_test(interim_answers_are_counted),
         cmocka_unit_test(trailer_fields_are_ignored),
         cmocka_unit_test(fields_that_do_not_fit_are_left_out_whole),
