@@ -20,7 +20,8 @@ static bool take(struct walk *walk, char wanted)
 
 static void skip_spaces(struct walk *walk)
 {
-    while (take(walk, ' ') || (!walk->no_controls && (take(walk, '\n') || take(walk, '\r') || take(walk, '\t'))))
+    while (take(walk, ' ') ||
+           (!walk->no_controls && (take(walk, '\n') || take(walk, '\r') || take(walk, '\t'))))
         ;
 }
 
@@ -179,7 +180,8 @@ bool json_check_object(struct text text)
         .at = text.at, .end = text.at + text.bytes, .no_controls = true, .depth_max = JSON_CHECK_DEPTH};
 
     skip_spaces(&walk);
-    return walk.at < walk.end && *walk.at == '{' && take_open(&walk) && take_rest(&walk) && walk.at == walk.end;
+    return walk.at < walk.end && *walk.at == '{' && take_open(&walk) && take_rest(&walk) &&
+           walk.at == walk.end;
 }
 
 bool json_check_value(struct text text)

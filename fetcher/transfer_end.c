@@ -39,7 +39,7 @@ enum upstream_end transfer_end_sent(CURLcode code, enum transfer_part part, cons
         return UPSTREAM_TIMED_OUT;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL: /* also HTTP/0.9, and what is no HTTP at all */
-    case CURLE_BAD_CONTENT_ENCODING: /* a transfer coding: since 8.7 libcurl judges a line before it shows it */
+    case CURLE_BAD_CONTENT_ENCODING: /* a transfer coding (8.7 judges before it shows) */
         return UPSTREAM_MALFORMED;
     case CURLE_OUT_OF_MEMORY: /* a line that is longer than libcurl can take, */
     case CURLE_TOO_LARGE:     /* and the same since 8.6 */

@@ -41,8 +41,8 @@ static unsigned count_members(struct text body)
     return count;
 }
 
-/* The object, to be put; NULL: the body is none. json-c's own strictness differs from version to version, also
- * in what it makes of numbers beyond 64 bits (the largest, or an error), so it is not asked for. */
+/* The object, to be put; NULL: the body is none. json-c's own strictness differs from version to version,
+ * also in what it makes of numbers beyond 64 bits (the largest, or an error), so it is not asked for. */
 static json_object *parse(struct text body)
 {
     struct json_tokener *tokener = json_check_value(body) ? json_tokener_new_ex(JSON_DEPTH) : NULL;

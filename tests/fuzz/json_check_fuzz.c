@@ -1,5 +1,5 @@
-/* json_check_fuzz.c - whatever a provider answers, or a process sends as a view: what passes is JSON for json-c,
- * too, and as a view one object that breaks no line. */
+/* json_check_fuzz.c - whatever a provider answers, or a process sends as a view: what passes is JSON for
+ * json-c, too, and as a view one object that breaks no line. */
 #include <json-c/json.h>
 #include <stddef.h>
 #include <stdint.h>

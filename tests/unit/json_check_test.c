@@ -131,18 +131,8 @@ static void values_of_every_kind_pass(void **state)
 static void no_value_is_refused(void **state)
 {
     static const struct text texts[] = {
-        TEXT(""),
-        TEXT("\n"),
-        TEXT("NaN"),
-        TEXT("[NaN]"),
-        TEXT("1 2"),
-        TEXT("01"),
-        TEXT("{}[]"),
-        TEXT("[}"),
-        TEXT("]"),
-        TEXT("1\0"),
-        TEXT("[1]\v"),
-        TEXT("\"line\nend\""),
+        TEXT(""),         TEXT("\n"), TEXT("NaN"), TEXT("[NaN]"), TEXT("1 2"),   TEXT("01"),
+        TEXT("{}[]"),     TEXT("[}"), TEXT("]"),   TEXT("1\0"),   TEXT("[1]\v"), TEXT("\"line\nend\""),
         TEXT("\"\xe9\""),
     };
     char nest[2 * (JSON_CHECK_VALUE_DEPTH + 1)];
@@ -176,10 +166,8 @@ static void every_cut_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_objects_pass),
-        cmocka_unit_test(all_else_is_refused),
-        cmocka_unit_test(values_of_every_kind_pass),
-        cmocka_unit_test(no_value_is_refused),
+        cmocka_unit_test(good_objects_pass),         cmocka_unit_test(all_else_is_refused),
+        cmocka_unit_test(values_of_every_kind_pass), cmocka_unit_test(no_value_is_refused),
         cmocka_unit_test(every_cut_is_noticed),
     };
 
