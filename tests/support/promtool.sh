@@ -24,6 +24,7 @@ tool=$folder/usr/bin/promtool
 exec 9>"$folder/lock"
 flock 9 # several tests may want it at once
 if [[ ! -x $tool ]]; then
+    rm -f "$folder"/prom*.deb
     fetch || { apt-get update >/dev/null 2>&1 && fetch; } ||
         fail "cannot download Debian's package promtool, nor prometheus: $(tail -n 1 "$folder/log")"
     dpkg -x "$folder"/prom*.deb "$folder/unpacked" || fail "cannot unpack $folder/prom*.deb"
