@@ -19,5 +19,5 @@ bool content_rule_find(const char *name, enum content_rule *rule)
 bool content_storable(enum content_rule rule, bool says_json, struct text body)
 {
     return rule == CONTENT_ANY ||
-           (says_json && (body.bytes > CONTENT_CHECKED_BYTES || json_check_value(body)));
+           (says_json && body.bytes > 0 && (body.bytes > CONTENT_CHECKED_BYTES || json_check_value(body)));
 }

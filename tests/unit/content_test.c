@@ -99,6 +99,7 @@ static void json_is_told_from_what_is_none(void **state)
         assert_false(content_storable(CONTENT_JSON, true, text_of(bad[i])));
     }
     assert_false(content_storable(CONTENT_JSON, true, (struct text){"{}\0", 3}));
+    assert_false(content_storable(CONTENT_JSON, true, (struct text){NULL, 0}));
 }
 
 /* Whatever is cut off, it does not read as whole, nor beyond its end (the copy has none to spare). */
