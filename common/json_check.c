@@ -5,8 +5,9 @@
 
 struct walk {
     const char *at, *end;
-    unsigned depth;
-    char open[JSON_CHECK_DEPTH]; /* '{' or '[' */
+    bool no_controls; /* not even line ends between values */
+    unsigned depth, depth_max;
+    char open[JSON_CHECK_VALUE_DEPTH]; /* '{' or '[' */
 };
 
 static bool take(struct walk *walk, char wanted)
@@ -19,7 +20,8 @@ static bool take(struct walk *walk, char wanted)
 
 static void skip_spaces(struct walk *walk)
 {
-    while (take(walk, ' '))
+    while (take(walk, ' ') ||
+           (!walk->no_controls && (take(walk, '\n') || take(walk, '\r') || take(walk, '\t'))))
         ;
 }
 
@@ -76,7 +78,7 @@ static bool take_string(struct walk *walk)
         unsigned char byte = (unsigned char)*walk->at;
         size_t bytes = utf8_bytes((const unsigned char *)walk->at, (size_t)(walk->end - walk->at));
 
-        if (bytes == 0 || byte < 0x20 || byte == 0x7f)
+        if (bytes == 0 || byte < 0x20 || (byte == 0x7f && walk->no_controls))
             return false;
         walk->at += bytes;
         if (byte == '\\' && !take_escape(walk))
@@ -110,7 +112,7 @@ static bool take_open(struct walk *walk)
 {
     if (walk->at == walk->end || (*walk->at != '{' && *walk->at != '['))
         return false;
-    if (walk->depth == JSON_CHECK_DEPTH)
+    if (walk->depth == walk->depth_max)
         return false;
     walk->open[walk->depth++] = *walk->at++;
     skip_spaces(walk);
@@ -154,23 +156,40 @@ static bool take_member(struct walk *walk, bool *opened)
     return *opened || take_plain(walk);
 }
 
-bool json_check_object(struct text text)
+/* Behind the bracket that opens the outermost object or array. */
+static bool take_rest(struct walk *walk)
 {
-    struct walk walk = {.at = text.at, .end = text.at + text.bytes};
     bool opened = true; /* no member yet */
 
-    skip_spaces(&walk);
-    if (walk.at == walk.end || *walk.at != '{' || !take_open(&walk))
-        return false;
-    while (walk.depth > 0) {
-        if (take_close(&walk)) {
+    while (walk->depth > 0) {
+        if (take_close(walk)) {
             opened = false;
             continue;
         }
-        if (!opened && !take_comma(&walk))
+        if (!opened && !take_comma(walk))
             return false;
-        if (!take_member(&walk, &opened))
+        if (!take_member(walk, &opened))
             return false;
     }
-    return walk.at == walk.end;
+    return true;
+}
+
+bool json_check_object(struct text text)
+{
+    struct walk walk = {
+        .at = text.at, .end = text.at + text.bytes, .no_controls = true, .depth_max = JSON_CHECK_DEPTH};
+
+    skip_spaces(&walk);
+    return walk.at < walk.end && *walk.at == '{' && take_open(&walk) && take_rest(&walk) &&
+           walk.at == walk.end;
+}
+
+bool json_check_value(struct text text)
+{
+    struct walk walk = {.at = text.at, .end = text.at + text.bytes, .depth_max = JSON_CHECK_VALUE_DEPTH};
+    bool taken;
+
+    skip_spaces(&walk);
+    taken = take_open(&walk) ? take_rest(&walk) : take_plain(&walk);
+    return taken && walk.at == walk.end;
 }

@@ -3,6 +3,10 @@
 
 #include <errno.h>
 
+#if LIBCURL_VERSION_NUM < 0x080600
+#define CURLE_TOO_LARGE ((CURLcode)100)
+#endif
+
 enum upstream_end transfer_end_unsent(CURLcode code, bool resolved, int error)
 {
     switch (code) {
@@ -35,8 +39,10 @@ enum upstream_end transfer_end_sent(CURLcode code, enum transfer_part part, cons
         return UPSTREAM_TIMED_OUT;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL: /* also HTTP/0.9, and what is no HTTP at all */
+    case CURLE_BAD_CONTENT_ENCODING: /* a transfer coding (8.7 judges before it shows) */
         return UPSTREAM_MALFORMED;
-    case CURLE_OUT_OF_MEMORY: /* a line that is longer than libcurl can take */
+    case CURLE_OUT_OF_MEMORY: /* a line that is longer than libcurl can take, */
+    case CURLE_TOO_LARGE:     /* and the same since 8.6 */
         return part == PART_HEAD ? UPSTREAM_TOO_LARGE : UPSTREAM_HEAD_TOO_LARGE;
     case CURLE_RECV_ERROR: /* one code for bad chunks and for a reset: only its text tells them apart */
         return strstr(detail, "chunk") ? UPSTREAM_MALFORMED : closed;

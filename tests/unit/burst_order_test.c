@@ -60,7 +60,7 @@ static const struct {
     {"{\"cpf\":\"1\",\"concurrency\":true}", "concurrency: must be a whole number"},
     {"{\"cpf\":\"1\",\"rate\":0}", "rate: must be from 0.001 to 10000"},
     {"{\"cpf\":\"1\",\"rate\":10001}", "rate: must be from 0.001 to 10000"},
-    {"{\"cpf\":\"1\",\"rate\":NaN}", "rate: must be from 0.001 to 10000"},
+    {"{\"cpf\":\"1\",\"rate\":NaN}", "body: must be one JSON object"},
     {"{\"cpf\":\"1\",\"rate\":\"fast\"}", "rate: must be a number"},
     {"{\"cpf\":\"1\",\"priority\":-1}", "priority: must be a whole number from 0 to 99"},
     {"{\"cpf\":\"1\",\"priority\":100}", "priority: must be a whole number from 0 to 99"},

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "common/json_check.h"
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static const char *const good[] = {
@@ -97,6 +99,7 @@ static void json_is_told_from_what_is_none(void **state)
         assert_false(content_storable(CONTENT_JSON, true, text_of(bad[i])));
     }
     assert_false(content_storable(CONTENT_JSON, true, (struct text){"{}\0", 3}));
+    assert_false(content_storable(CONTENT_JSON, true, (struct text){NULL, 0}));
 }
 
 /* Whatever is cut off, it does not read as whole, nor beyond its end (the copy has none to spare). */
@@ -118,14 +121,14 @@ static void what_is_cut_is_none(void **state)
 
 static void depth_is_bounded(void **state)
 {
-    char nest[2 * (CONTENT_DEPTH_MAX + 1)];
+    char nest[2 * (JSON_CHECK_VALUE_DEPTH + 1)];
 
     (void)state;
-    for (size_t depth = CONTENT_DEPTH_MAX; depth <= CONTENT_DEPTH_MAX + 1; depth++) {
+    for (size_t depth = JSON_CHECK_VALUE_DEPTH; depth <= JSON_CHECK_VALUE_DEPTH + 1; depth++) {
         memset(nest, '[', depth);
         memset(nest + depth, ']', depth);
         assert_int_equal(content_storable(CONTENT_JSON, true, (struct text){nest, 2 * depth}),
-                         depth == CONTENT_DEPTH_MAX);
+                         depth == JSON_CHECK_VALUE_DEPTH);
     }
 }
 

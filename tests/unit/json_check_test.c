@@ -104,6 +104,49 @@ static void all_else_is_refused(void **state)
     }
 }
 
+static void values_of_every_kind_pass(void **state)
+{
+    static const struct text texts[] = {
+        TEXT("{}"),
+        TEXT(" [ ] "),
+        TEXT("\r\n\t[1,\n{\"a\":\t[]}\n]\r\n"),
+        TEXT("0"),
+        TEXT("-0.5e+3 "),
+        TEXT("99999999999999999999999999"),
+        TEXT("\"\xc3\xa9\x7f\""),
+        TEXT("null"),
+    };
+    char nest[2 * JSON_CHECK_VALUE_DEPTH];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (!json_check_value(texts[i]))
+            fail_msg("refused: %s", texts[i].at);
+    }
+    memset(nest, '[', JSON_CHECK_VALUE_DEPTH);
+    memset(nest + JSON_CHECK_VALUE_DEPTH, ']', JSON_CHECK_VALUE_DEPTH);
+    assert_true(json_check_value((struct text){nest, sizeof(nest)}));
+}
+
+static void no_value_is_refused(void **state)
+{
+    static const struct text texts[] = {
+        TEXT(""),         TEXT("\n"), TEXT("NaN"), TEXT("[NaN]"), TEXT("1 2"),   TEXT("01"),
+        TEXT("{}[]"),     TEXT("[}"), TEXT("]"),   TEXT("1\0"),   TEXT("[1]\v"), TEXT("\"line\nend\""),
+        TEXT("\"\xe9\""),
+    };
+    char nest[2 * (JSON_CHECK_VALUE_DEPTH + 1)];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (json_check_value(texts[i]))
+            fail_msg("%zu passed: %s", i, texts[i].at);
+    }
+    memset(nest, '[', sizeof(nest) / 2);
+    memset(nest + sizeof(nest) / 2, ']', sizeof(nest) / 2);
+    assert_false(json_check_value((struct text){nest, sizeof(nest)}));
+}
+
 /* Whatever is cut off, it is noticed, and nothing behind the end is looked at. */
 static void every_cut_is_noticed(void **state)
 {
@@ -123,8 +166,8 @@ static void every_cut_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_objects_pass),
-        cmocka_unit_test(all_else_is_refused),
+        cmocka_unit_test(good_objects_pass),         cmocka_unit_test(all_else_is_refused),
+        cmocka_unit_test(values_of_every_kind_pass), cmocka_unit_test(no_value_is_refused),
         cmocka_unit_test(every_cut_is_noticed),
     };
 

@@ -29,7 +29,6 @@ static const struct {
     {"nothing but a reset", {NULL, RESET, 0}, UPSTREAM_CLOSED, false},
     {"garbage", {"\x01\x02\x03 garbage\r\n\r\n", CLOSE, 0}, UPSTREAM_MALFORMED, false},
     {"HTTP/0.9", {"<html>hello</html>", CLOSE, 0}, UPSTREAM_MALFORMED, false},
-    {"HTTP/2", {"HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\n{}", KEEP, 0}, UPSTREAM_MALFORMED, true},
     {"two status lines", {"HTTP/1.1 200 OK\r\n" OK_HEAD "{}", KEEP, 0}, UPSTREAM_MALFORMED, true},
     {"a folded field", {"HTTP/1.1 200 OK\r\nX-A: b\r\n c\r\n\r\n", KEEP, 0}, UPSTREAM_MALFORMED, true},
     {"a line without a colon", {"HTTP/1.1 200 OK\r\nX-A\r\n\r\n", KEEP, 0}, UPSTREAM_MALFORMED, true},
@@ -92,6 +91,22 @@ static void every_answer_has_its_end(void **state)
         assert_int_equal(stage.result.first_at_us != 0, answers[i].first);
         assert_int_equal(stage.explained, answers[i].end != UPSTREAM_WHOLE);
     }
+}
+
+/* libcurl 7.88 shows the line before it refuses it, and 8.14 does not: whether a first byte's time is known
+ * does not matter. */
+static void another_protocol_is_malformed(void **state)
+{
+    static const struct step steps[] = {{"HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\n{}", KEEP, 0}};
+
+    (void)state;
+    stage.provider.steps = steps;
+    stage_pool_of(5000000);
+    stage_run();
+    assert_int_equal(stage.result.end, UPSTREAM_MALFORMED);
+    assert_int_equal(stage.sents, 1);
+    assert_int_equal(stage.provider.asked, 1);
+    assert_true(stage.explained);
 }
 
 static void the_longest_body_is_taken(void **state)
@@ -328,8 +343,11 @@ static const struct {
     {CURLE_OPERATION_TIMEDOUT, PART_HEAD, "", UPSTREAM_TIMED_OUT},
     {CURLE_WEIRD_SERVER_REPLY, PART_LINE, "", UPSTREAM_MALFORMED},
     {CURLE_UNSUPPORTED_PROTOCOL, PART_NOTHING, "Received HTTP/0.9 when not allowed", UPSTREAM_MALFORMED},
+    {CURLE_BAD_CONTENT_ENCODING, PART_LINE, "Unsupported transfer encoding type", UPSTREAM_MALFORMED},
     {CURLE_OUT_OF_MEMORY, PART_LINE, "", UPSTREAM_HEAD_TOO_LARGE},
     {CURLE_OUT_OF_MEMORY, PART_HEAD, "", UPSTREAM_TOO_LARGE},
+    {(CURLcode)100, PART_LINE, "Too large response headers", UPSTREAM_HEAD_TOO_LARGE},
+    {(CURLcode)100, PART_HEAD, "", UPSTREAM_TOO_LARGE},
     {CURLE_RECV_ERROR, PART_HEAD, "Illegal or missing hexadecimal sequence in chunked-encoding",
      UPSTREAM_MALFORMED},
     {CURLE_RECV_ERROR, PART_HEAD, "Recv failure: Connection reset by peer", UPSTREAM_CUT},
@@ -353,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_has_its_end),
         cmocka_unit_test_setup_teardown(every_answer_has_its_end, stage_set_up, stage_tear_down),
+        cmocka_unit_test_setup_teardown(another_protocol_is_malformed, stage_set_up, stage_tear_down),
         cmocka_unit_test_setup_teardown(the_longest_body_is_taken, stage_set_up, stage_tear_down),
         cmocka_unit_test_setup_teardown(heads_are_bounded, stage_set_up, stage_tear_down),
         cmocka_unit_test_setup_teardown(all_bodies_together_are_bounded, stage_set_up, stage_tear_down),
