@@ -69,20 +69,26 @@ static void mode_switch(struct httpd_exchange *connection, enum connection_mode 
         give_up(connection);
 }
 
-struct httpd_exchange *connection_new(struct httpd *httpd, int fd)
+struct httpd_exchange *connection_new(struct httpd *httpd, int fd, struct address *address)
 {
     struct httpd_exchange *connection = calloc(1, sizeof *connection);
 
     if (!connection) {
+        addresses_leave(httpd->addresses, address);
         close(fd);
         return NULL;
     }
     connection->httpd = httpd;
+    connection->address = address;
     connection->state = CONNECTION_IDLE;
     connection->deadline_us = httpd->now_us + httpd->timeouts_us[CONNECTION_IDLE];
     TAILQ_INSERT_TAIL(&httpd->lists[CONNECTION_IDLE], connection, link);
-    httpd->stats.connections++;
-    httpd->stats.connections_total++;
+    if (address) {
+        httpd->stats.connections++;
+        httpd->stats.connections_total++;
+    } else {
+        httpd->refused_count++;
+    }
     event_assign(&connection->event, httpd->base, fd, EV_READ | EV_PERSIST, on_event, connection);
     if (event_add(&connection->event, NULL) < 0) {
         connection_free(connection);
@@ -91,11 +97,44 @@ struct httpd_exchange *connection_new(struct httpd *httpd, int fd)
     return connection;
 }
 
+/* What is held for clients is counted, so that it has a bound in all, and not for each alone. */
+static void in_count(struct httpd_exchange *connection, size_t size)
+{
+    struct httpd *httpd = connection->httpd;
+
+    httpd->in_held += size - connection->in_size;
+    httpd->stats.buffered_bytes += size - connection->in_size;
+    connection->in_size = size;
+}
+
+static void out_count(struct httpd_exchange *connection, size_t size)
+{
+    connection->httpd->stats.buffered_bytes += size - connection->out_counted;
+    connection->out_counted = size;
+}
+
+static bool has_room(struct httpd *httpd, size_t held, size_t more, size_t limit)
+{
+    if (!limit || held + more <= limit)
+        return true;
+    httpd->stats.buffers_full_total++;
+    return false;
+}
+
 void connection_in_free(struct httpd_exchange *connection)
 {
+    in_count(connection, 0);
     free(connection->in);
     connection->in = NULL;
-    connection->in_at = connection->in_bytes = connection->in_size = 0;
+    connection->in_at = connection->in_bytes = 0;
+}
+
+static void out_free(struct httpd_exchange *connection)
+{
+    out_count(connection, 0);
+    free(connection->out);
+    connection->out = NULL;
+    connection->out_at = connection->out_bytes = 0;
 }
 
 void connection_free(struct httpd_exchange *connection)
@@ -110,15 +149,22 @@ void connection_free(struct httpd_exchange *connection)
     event_del(&connection->event);
     close(event_get_fd(&connection->event));
     connection_in_free(connection);
-    free(connection->out);
+    out_free(connection);
+    if (connection->address)
+        httpd->stats.connections--;
+    else
+        httpd->refused_count--;
+    addresses_leave(httpd->addresses, connection->address);
     free(connection);
-    if (--httpd->stats.connections == 0 && httpd->draining)
+    if (httpd->draining && !httpd_connected(httpd))
         httpd_turn_soon(httpd);
 }
 
-/* Keeps bytes that came but cannot be parsed yet. False when out of memory. */
+/* Keeps bytes that came but cannot be parsed yet. False when out of memory, or of what is allowed: requests
+ * that are not whole may take half of it, so that there is room for answers whatever comes. */
 static bool in_append(struct httpd_exchange *connection, const char *bytes, size_t count)
 {
+    struct httpd *httpd = connection->httpd;
     size_t needed = connection->in_bytes + count;
 
     if (connection->in_at + needed > connection->in_size && connection->in_at) {
@@ -131,11 +177,13 @@ static bool in_append(struct httpd_exchange *connection, const char *bytes, size
 
         while (size < needed)
             size *= 2;
+        if (!has_room(httpd, httpd->in_held, size - connection->in_size, httpd->config.buffer_bytes / 2))
+            return false;
         grown = realloc(connection->in, size);
         if (!grown)
             return false;
         connection->in = grown;
-        connection->in_size = size;
+        in_count(connection, size);
     }
     memcpy(connection->in + connection->in_at + connection->in_bytes, bytes, count);
     connection->in_bytes = needed;
@@ -169,16 +217,18 @@ static void answered(struct httpd_exchange *connection)
 /* Keeps what the socket did not take, skipping the bytes that it did. */
 static void out_keep(struct httpd_exchange *connection, const struct iovec *parts, size_t count, size_t sent)
 {
+    struct httpd *httpd = connection->httpd;
     size_t total = 0;
 
     for (size_t i = 0; i < count; i++)
         total += parts[i].iov_len;
-    connection->out = malloc(total - sent);
-    connection->out_at = connection->out_bytes = 0;
+    if (has_room(httpd, httpd->stats.buffered_bytes, total - sent, httpd->config.buffer_bytes))
+        connection->out = malloc(total - sent);
     if (!connection->out) {
         connection_enter(connection, CONNECTION_DEAD);
         return;
     }
+    out_count(connection, total - sent);
     for (size_t i = 0; i < count; i++) {
         size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
 
@@ -275,7 +325,7 @@ void httpd_reply(struct httpd_exchange *exchange, const struct httpd_reply *repl
 }
 
 /* Answers with an error of our own. What follows in the input cannot be trusted, so it is the end. */
-static void refuse(struct httpd_exchange *connection, int status, const char *detail)
+static void refuse(struct httpd_exchange *connection, const struct httpd_refusal *refusal)
 {
     const struct httpd *httpd = connection->httpd;
     char body[REFUSAL_BYTES], fields[128];
@@ -283,24 +333,25 @@ static void refuse(struct httpd_exchange *connection, int status, const char *de
     size_t bytes;
 
     if (httpd->handlers.refusal)
-        bytes = httpd->handlers.refusal(httpd->arg, status, detail, body, sizeof body, &type);
+        bytes = httpd->handlers.refusal(httpd->arg, refusal, body, sizeof body, &type);
     else
-        bytes = (size_t)snprintf(body, sizeof body, "%d %s: %s\n", status, http_reason(status), detail);
+        bytes = (size_t)snprintf(body, sizeof body, "%d %s: %s\n", refusal->status,
+                                 http_reason(refusal->status), refusal->detail);
     snprintf(fields, sizeof fields, "Content-Type: %s\r\n%s", type,
-             status == 503 ? "Retry-After: 1\r\n" : "");
+             refusal->status == 503 ? "Retry-After: 1\r\n" : "");
     connection->head_only = connection->parser.head_only;
     connection->keep_alive = connection->client_closes = false;
     answer(connection, &(struct httpd_reply){
-                           .status = status,
+                           .status = refusal->status,
                            .fields = text_of(fields),
                            .body = {body, bytes < sizeof body ? bytes : sizeof body - 1},
                            .close = true,
                        });
 }
 
-void connection_refuse(struct httpd_exchange *connection, int status, const char *detail)
+void connection_refuse(struct httpd_exchange *connection, const struct httpd_refusal *refusal)
 {
-    refuse(connection, status, detail);
+    refuse(connection, refusal);
     connection_settle(connection, HTTP_REFUSED);
 }
 
@@ -359,7 +410,8 @@ static void serve_end(struct httpd_exchange *connection, bool own, const char *r
     }
     if (progress == HTTP_REFUSED) {
         connection->httpd->stats.refused_total++;
-        refuse(connection, connection->parser.status, connection->parser.detail);
+        refuse(connection, &(struct httpd_refusal){.status = connection->parser.status,
+                                                   .detail = connection->parser.detail});
     }
     connection_settle(connection, progress);
 }
@@ -475,9 +527,7 @@ static void on_writable(struct httpd_exchange *connection)
         connection_enter(connection, connection->state); /* it made progress, so its time starts anew */
         return;
     }
-    free(connection->out);
-    connection->out = NULL;
-    connection->out_at = connection->out_bytes = 0;
+    out_free(connection);
     if (connection->state == CONNECTION_HELD)
         connection_enter(connection, CONNECTION_STREAM);
     else

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "common/addresses.h"
 #include "common/http_answer.h"
 #include "common/httpd.h"
 
@@ -41,6 +42,7 @@ struct httpd_exchange {
     struct httpd *httpd;
     TAILQ_ENTRY(httpd_exchange) link;  /* in the list of its state */
     TAILQ_ENTRY(httpd_exchange) ready; /* while is_ready: in httpd->ready */
+    struct address *address; /* whose connection it is; NULL where it is refused */
     int64_t deadline_us;
     void *mine;
     struct text also; /* field lines for the answer */
@@ -50,6 +52,7 @@ struct httpd_exchange {
     size_t in_at, in_bytes, in_size;
     char *out; /* what the socket did not take of the answer: [out_at, out_bytes); NULL as a rule */
     size_t out_at, out_bytes;
+    size_t out_counted;  /* of it in stats.buffered_bytes: a stream's has a bound of its own */
     size_t linger_bytes; /* that may still be dropped */
     enum connection_state state;
     enum connection_mode mode;
@@ -85,19 +88,26 @@ struct httpd {
     struct connection_list lists[CONNECTION_STATES];
     struct connection_list ready;
     unsigned ready_count;
+    struct addresses *addresses;
+    unsigned refused_count; /* connections that only get their 503: no part of stats.connections */
+    size_t in_held;         /* by requests that have come in part, of all connections */
     struct httpd_stats stats;
     char buffer[HTTPD_BUFFER_BYTES]; /* all connections read into it */
 };
 
-/* Takes the descriptor; NULL (and it is closed) when out of memory. */
-struct httpd_exchange *connection_new(struct httpd *httpd, int fd);
+/* As accept4(); client: the peer's address, as a number. */
+int httpd_accept(int listen_fd, uint64_t *client);
+
+/* Takes the descriptor, and the place of that address (NULL: it is one that will be refused). NULL, and both
+ * are given up, when out of memory. */
+struct httpd_exchange *connection_new(struct httpd *httpd, int fd, struct address *address);
 void connection_free(struct httpd_exchange *connection);
 
 /* Goes on parsing what has been read already. */
 void connection_resume(struct httpd_exchange *connection);
 
 /* Answers with an error of our own, ends the connection. May free it. */
-void connection_refuse(struct httpd_exchange *connection, int status, const char *detail);
+void connection_refuse(struct httpd_exchange *connection, const struct httpd_refusal *refusal);
 
 /* Says good-bye to an idle connection, in a way that lets the peer see it. May free it. */
 void connection_end_idle(struct httpd_exchange *connection);
@@ -108,6 +118,11 @@ void httpd_turn_soon(struct httpd *httpd);
 static inline bool connection_streams(const struct httpd_exchange *connection)
 {
     return connection->state == CONNECTION_STREAM || connection->state == CONNECTION_HELD;
+}
+
+static inline unsigned httpd_connected(const struct httpd *httpd)
+{
+    return (unsigned)httpd->stats.connections + httpd->refused_count;
 }
 
 /* Into the list of that state; where it has a time limit, the time starts. */

@@ -123,7 +123,7 @@ static bool open_web(struct metricsd *metricsd, const struct config *config)
         return metricsd_complain("listen_failed", config->metricsd_bind, -fd);
     metricsd->port = httpd_port(fd);
     metricsd->web = web_new(loop_base(metricsd->loop), fd, &sources, metricsd, metricsd->stream,
-                            (unsigned)config->streams_max);
+                            config);
     return metricsd->web || metricsd_complain("listen_failed", config->metricsd_bind, ENOMEM);
 }
 
