@@ -15,12 +15,17 @@
 #define ACCEPT_BATCH    16 /* small, so that the gateways of a stack share a storm of connections */
 #define BACKLOG_BATCHES 256
 #define REFUSED_AT_ONCE 64 /* connections beyond the limits that still get their 503 */
-#define EXPIRED_AT_ONCE 64 /* connections that are ended before others get their turn */
+#define EXPIRED_AT_ONCE 4  /* connections that are ended before others get their turn */
 #define IDLE_ENOUGH_US  1000000
 #define SOCKET_BYTES    (128 * 1024)
 #define KEPT_AT_LEAST   64 /* descriptors that no client gets */
 #define MAX_TICK_US     250000
 #define MIN_TICK_US     5000
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 void httpd_turn_soon(struct httpd *httpd)
 {
@@ -29,11 +34,26 @@ void httpd_turn_soon(struct httpd *httpd)
     event_add(httpd->turn_event, &next_round);
 }
 
-/* Four ticks within the shortest time limit, so that none is exceeded by more than a quarter. The timer rests
- * when there is nothing to watch. */
+/* Until somebody's time is over, but MIN_TICK_US at least and httpd->tick_us at most. */
+static int64_t tick_us(const struct httpd *httpd)
+{
+    int64_t wait_us = httpd->tick_us;
+
+    for (unsigned state = 0; state < CONNECTION_STATES; state++) {
+        const struct httpd_exchange *first = TAILQ_FIRST(&httpd->lists[state]);
+
+        if (first && httpd->timeouts_us[state])
+            wait_us = least(wait_us, first->deadline_us - httpd->now_us);
+    }
+    return wait_us < MIN_TICK_US ? MIN_TICK_US : wait_us;
+}
+
+/* Four ticks within the shortest time limit at least, so that none is exceeded by more than a quarter; more
+ * where many are late, so that a crowd is not ended all at once. The timer rests when there is nothing to
+ * watch. */
 static void tick_start(struct httpd *httpd)
 {
-    struct timeval interval = {0, (suseconds_t)httpd->tick_us};
+    struct timeval interval = {0, (suseconds_t)tick_us(httpd)};
     int64_t wall_s = clock_wall_us() / US_PER_SECOND;
 
     if (wall_s != httpd->date_second) {
@@ -64,6 +84,7 @@ static bool make_room(struct httpd *httpd)
         recv(event_get_fd(&idle->event), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
         return false;
     httpd->stats.evicted_total++;
+    connection_abandon(idle);
     connection_free(idle);
     return true;
 }
@@ -145,8 +166,8 @@ static void expire_one(struct httpd *httpd, struct httpd_exchange *connection)
     switch (connection->state) {
     case CONNECTION_HEAD:
         httpd->stats.slow_senders_total++;
-        connection_refuse(connection, &(struct httpd_refusal){
-                                          .status = 408, .detail = "the request did not come in time"});
+        connection_refuse(
+            connection, &(struct httpd_refusal){.status = 408, .detail = "the request did not come in time"});
         return;
     case CONNECTION_HELD:
         httpd->stats.slow_readers_total++;
@@ -154,9 +175,11 @@ static void expire_one(struct httpd *httpd, struct httpd_exchange *connection)
         return;
     case CONNECTION_WRITING:
         httpd->stats.slow_readers_total++;
+        connection_abandon(connection);
         break;
     case CONNECTION_IDLE:
         httpd->stats.idle_total++;
+        connection_abandon(connection);
         break;
     default:
         break;
@@ -171,7 +194,8 @@ static bool expire(struct httpd *httpd, enum connection_state state)
     unsigned left = EXPIRED_AT_ONCE;
     struct httpd_exchange *first;
 
-    while ((first = TAILQ_FIRST(&httpd->lists[state])) != NULL && first->deadline_us <= httpd->now_us && left--)
+    while ((first = TAILQ_FIRST(&httpd->lists[state])) != NULL && first->deadline_us <= httpd->now_us &&
+           left--)
         expire_one(httpd, first);
     return first && first->deadline_us <= httpd->now_us;
 }
@@ -236,11 +260,6 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
         httpd->done = NULL;
         done(httpd->done_arg);
     }
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* The process needs some descriptors itself: for its peers when they come back, and for files. */

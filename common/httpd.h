@@ -27,9 +27,9 @@ struct httpd_config {
     int64_t head_timeout_us;     /* from a request's first byte to its last; beyond: 408 */
     int64_t idle_timeout_us;     /* between requests; beyond: close */
     int64_t write_timeout_us;    /* without progress of an answer; beyond: close */
-    size_t buffer_bytes;         /* of unfinished requests and untaken answers of all; 0: no bound; beyond: close */
-    size_t stream_bytes;         /* that may wait for the reader of a stream; beyond: close */
-    bool abort_on_fin;           /* a half-closed client counts as gone: without it, so does only a reset one */
+    size_t buffer_bytes; /* of unfinished requests and untaken answers of all; 0: no bound; beyond: close */
+    size_t stream_bytes; /* that may wait for the reader of a stream; beyond: close */
+    bool abort_on_fin;   /* a half-closed client counts as gone: without it, so does only a reset one */
 };
 
 /* Why there is no request: 400, 408, 413, 414, 417, 431, 501, 505 for the request itself; 503 where its

@@ -6,10 +6,12 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -17,8 +19,9 @@
 #include "common/clock.h"
 #include "common/httpd_internal.h"
 
-#define SERVE_BATCH   32   /* pipelined requests of one connection before others get their turn */
-#define FLAT_BYTES    4096 /* answers up to here are copied together: dearer calls than memcpy */
+#define SERVE_BATCH   32          /* pipelined requests of one connection before others get their turn */
+#define SERVE_BYTES   (32 * 1024) /* of answers to them: long ones take long */
+#define FLAT_BYTES    4096        /* answers up to here are copied together: dearer calls than memcpy */
 #define REFUSAL_BYTES 1024
 #define PARTS         5 /* of an answer: head, fields, more fields, empty line, body */
 
@@ -283,6 +286,7 @@ static void answer(struct httpd_exchange *connection, const struct httpd_reply *
     connection->also = (struct text){.at = NULL, .bytes = 0};
     for (unsigned i = 0; i < PARTS; i++)
         total += parts[i].iov_len;
+    httpd->answered_bytes += total;
     sent = connection_parts_send(event_get_fd(&connection->event), parts, PARTS, total);
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         connection_enter(connection, CONNECTION_DEAD);
@@ -422,13 +426,15 @@ static void serve(struct httpd_exchange *connection, char *bytes, size_t size)
 {
     struct httpd *httpd = connection->httpd;
     enum http_progress progress = HTTP_WHOLE;
+    uint64_t enough = httpd->answered_bytes + SERVE_BYTES;
     bool own = connection->in_bytes > 0;
     struct http_request request;
     size_t at = 0;
 
     connection->is_serving = true;
-    for (unsigned i = 0; i < SERVE_BATCH && at < size && progress == HTTP_WHOLE &&
-                         (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HEAD);
+    for (unsigned i = 0;
+         i < SERVE_BATCH && at < size && progress == HTTP_WHOLE && httpd->answered_bytes < enough &&
+         (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HEAD);
          i++) {
         size_t left = size - at;
 
@@ -460,6 +466,17 @@ static void finish(struct httpd_exchange *connection)
     else
         mode_switch(connection, CONNECTION_WATCH);
     connection_settle(connection, HTTP_MORE);
+}
+
+/* Closing is not enough: the kernel would go on offering what it has to a reader that takes nothing. A reset
+ * gives its buffers back, and is seen by the reader as what it is. */
+void connection_abandon(struct httpd_exchange *connection)
+{
+    const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    int fd = event_get_fd(&connection->event), untaken = 0;
+
+    if (connection->out || (ioctl(fd, SIOCOUTQ, &untaken) == 0 && untaken > 0))
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
 void connection_drop(struct httpd_exchange *connection)

@@ -42,7 +42,7 @@ struct httpd_exchange {
     struct httpd *httpd;
     TAILQ_ENTRY(httpd_exchange) link;  /* in the list of its state */
     TAILQ_ENTRY(httpd_exchange) ready; /* while is_ready: in httpd->ready */
-    struct address *address; /* whose connection it is; NULL where it is refused */
+    struct address *address;           /* whose connection it is; NULL where it is refused */
     int64_t deadline_us;
     void *mine;
     struct text also; /* field lines for the answer */
@@ -90,7 +90,8 @@ struct httpd {
     unsigned ready_count;
     struct addresses *addresses;
     unsigned refused_count; /* connections that only get their 503: no part of stats.connections */
-    size_t in_held;         /* by requests that have come in part, of all connections */
+    uint64_t answered_bytes;
+    size_t in_held; /* by requests that have come in part, of all connections */
     struct httpd_stats stats;
     char buffer[HTTPD_BUFFER_BYTES]; /* all connections read into it */
 };
@@ -134,6 +135,8 @@ void connection_in_free(struct httpd_exchange *connection);
 void connection_finish(struct httpd_exchange *connection);
 /* At once, with gone() where an exchange lives, and frees it. */
 void connection_drop(struct httpd_exchange *connection);
+/* For who has not taken what was sent: what still waits in the socket is thrown away when it is closed. */
+void connection_abandon(struct httpd_exchange *connection);
 /* Decides what comes next, once no function stands on the connection any more; frees it when it is dead. */
 void connection_settle(struct httpd_exchange *connection, enum http_progress progress);
 /* As sendmsg(); total is the length of all parts. */
