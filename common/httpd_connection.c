@@ -100,46 +100,6 @@ struct httpd_exchange *connection_new(struct httpd *httpd, int fd, struct addres
     return connection;
 }
 
-/* What is held for clients is counted, so that it has a bound in all, and not for each alone. */
-static void in_count(struct httpd_exchange *connection, size_t size)
-{
-    struct httpd *httpd = connection->httpd;
-
-    httpd->in_held += size - connection->in_size;
-    httpd->stats.buffered_bytes += size - connection->in_size;
-    connection->in_size = size;
-}
-
-static void out_count(struct httpd_exchange *connection, size_t size)
-{
-    connection->httpd->stats.buffered_bytes += size - connection->out_counted;
-    connection->out_counted = size;
-}
-
-static bool has_room(struct httpd *httpd, size_t held, size_t more, size_t limit)
-{
-    if (!limit || held + more <= limit)
-        return true;
-    httpd->stats.buffers_full_total++;
-    return false;
-}
-
-void connection_in_free(struct httpd_exchange *connection)
-{
-    in_count(connection, 0);
-    free(connection->in);
-    connection->in = NULL;
-    connection->in_at = connection->in_bytes = 0;
-}
-
-static void out_free(struct httpd_exchange *connection)
-{
-    out_count(connection, 0);
-    free(connection->out);
-    connection->out = NULL;
-    connection->out_at = connection->out_bytes = 0;
-}
-
 void connection_free(struct httpd_exchange *connection)
 {
     struct httpd *httpd = connection->httpd;
@@ -152,7 +112,7 @@ void connection_free(struct httpd_exchange *connection)
     event_del(&connection->event);
     close(event_get_fd(&connection->event));
     connection_in_free(connection);
-    out_free(connection);
+    connection_out_free(connection);
     if (connection->address)
         httpd->stats.connections--;
     else
@@ -161,36 +121,6 @@ void connection_free(struct httpd_exchange *connection)
     free(connection);
     if (httpd->draining && !httpd_connected(httpd))
         httpd_turn_soon(httpd);
-}
-
-/* Keeps bytes that came but cannot be parsed yet. False when out of memory, or of what is allowed: requests
- * that are not whole may take half of it, so that there is room for answers whatever comes. */
-static bool in_append(struct httpd_exchange *connection, const char *bytes, size_t count)
-{
-    struct httpd *httpd = connection->httpd;
-    size_t needed = connection->in_bytes + count;
-
-    if (connection->in_at + needed > connection->in_size && connection->in_at) {
-        memmove(connection->in, connection->in + connection->in_at, connection->in_bytes);
-        connection->in_at = 0;
-    }
-    if (needed > connection->in_size) {
-        size_t size = connection->in_size ? connection->in_size : 256;
-        char *grown;
-
-        while (size < needed)
-            size *= 2;
-        if (!has_room(httpd, httpd->in_held, size - connection->in_size, httpd->config.buffer_bytes / 2))
-            return false;
-        grown = realloc(connection->in, size);
-        if (!grown)
-            return false;
-        connection->in = grown;
-        in_count(connection, size);
-    }
-    memcpy(connection->in + connection->in_at + connection->in_bytes, bytes, count);
-    connection->in_bytes = needed;
-    return true;
 }
 
 /* No more requests. To close at once is only safe when the peer sends nothing more: a segment that comes
@@ -217,28 +147,12 @@ static void answered(struct httpd_exchange *connection)
         connection_finish(connection);
 }
 
-/* Keeps what the socket did not take, skipping the bytes that it did. */
+/* Keeps what the socket did not take. */
 static void out_keep(struct httpd_exchange *connection, const struct iovec *parts, size_t count, size_t sent)
 {
-    struct httpd *httpd = connection->httpd;
-    size_t total = 0;
-
-    for (size_t i = 0; i < count; i++)
-        total += parts[i].iov_len;
-    if (has_room(httpd, httpd->stats.buffered_bytes, total - sent, httpd->config.buffer_bytes))
-        connection->out = malloc(total - sent);
-    if (!connection->out) {
+    if (!connection_out_keep(connection, parts, count, sent)) {
         connection_enter(connection, CONNECTION_DEAD);
         return;
-    }
-    out_count(connection, total - sent);
-    for (size_t i = 0; i < count; i++) {
-        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
-
-        sent -= skip;
-        memcpy(connection->out + connection->out_bytes, (const char *)parts[i].iov_base + skip,
-               parts[i].iov_len - skip);
-        connection->out_bytes += parts[i].iov_len - skip;
     }
     connection_enter(connection, CONNECTION_WRITING);
     mode_switch(connection, CONNECTION_WRITE);
@@ -409,7 +323,7 @@ static void serve_end(struct httpd_exchange *connection, bool own, const char *r
     } else if (own) {
         connection->in_at = (size_t)(rest - connection->in);
         connection->in_bytes = bytes;
-    } else if (bytes && progress != HTTP_REFUSED && !in_append(connection, rest, bytes)) {
+    } else if (bytes && progress != HTTP_REFUSED && !connection_in_append(connection, rest, bytes)) {
         give_up(connection);
     }
     if (progress == HTTP_REFUSED) {
@@ -508,7 +422,7 @@ static void on_readable(struct httpd_exchange *connection)
         serve(connection, httpd->buffer, (size_t)got);
         return;
     }
-    if (got < 0 || !in_append(connection, httpd->buffer, (size_t)got)) {
+    if (got < 0 || !connection_in_append(connection, httpd->buffer, (size_t)got)) {
         connection_drop(connection);
     } else if (!waiting) {
         connection_resume(connection);
@@ -544,7 +458,7 @@ static void on_writable(struct httpd_exchange *connection)
         connection_enter(connection, connection->state); /* it made progress, so its time starts anew */
         return;
     }
-    out_free(connection);
+    connection_out_free(connection);
     if (connection->state == CONNECTION_HELD)
         connection_enter(connection, CONNECTION_STREAM);
     else

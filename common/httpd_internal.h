@@ -1,5 +1,5 @@
-/* httpd_internal.h - what httpd.c (listener, timer, drain), httpd_connection.c (one connection) and
- * httpd_stream.c (answers that go on) share. */
+/* httpd_internal.h - what httpd.c (listener, timer, drain), httpd_connection.c (one connection),
+ * httpd_stream.c (answers that go on) and httpd_buffers.c (what is held for a client) share. */
 #ifndef SLUICE_HTTPD_INTERNAL_H
 #define SLUICE_HTTPD_INTERNAL_H
 
@@ -131,6 +131,12 @@ void connection_enter(struct httpd_exchange *connection, enum connection_state s
 /* False: out of memory. */
 bool connection_mode_set(struct httpd_exchange *connection, enum connection_mode mode);
 void connection_in_free(struct httpd_exchange *connection);
+/* Keeps bytes that came but cannot be parsed yet. False when out of memory, or of what is allowed. */
+bool connection_in_append(struct httpd_exchange *connection, const char *bytes, size_t count);
+/* Keeps an answer but for its first `sent` bytes. False as above. */
+bool connection_out_keep(struct httpd_exchange *connection, const struct iovec *parts, size_t count,
+                         size_t sent);
+void connection_out_free(struct httpd_exchange *connection);
 /* No more requests: everything is sent. May enter CONNECTION_DEAD. */
 void connection_finish(struct httpd_exchange *connection);
 /* At once, with gone() where an exchange lives, and frees it. */

@@ -10,10 +10,10 @@
 #include "gateway/render.h"
 #include "gateway/routes.h"
 
-#define LINE_BYTES       PROXY_QUERY_BYTES
-#define HEAD_BYTES       16384
-#define BODY_BYTES       65536
-#define TICK_US          1000000
+#define LINE_BYTES PROXY_QUERY_BYTES
+#define HEAD_BYTES 16384
+#define BODY_BYTES 65536
+#define TICK_US    1000000
 
 struct moment gateway_now(void)
 {
@@ -402,7 +402,8 @@ static int open_httpd(struct gateway *gateway)
     if (!gateway->httpd)
         return -1;
     if (httpd_stats(gateway->httpd)->connections_max < setup.max_connections)
-        log_warn("connections_limited", log_int("possible", (int64_t)httpd_stats(gateway->httpd)->connections_max),
+        log_warn("connections_limited",
+                 log_int("possible", (int64_t)httpd_stats(gateway->httpd)->connections_max),
                  log_int("wanted", setup.max_connections), log_str("why", "RLIMIT_NOFILE"));
     loop_ready(gateway->loop, ready);
     return 0;

@@ -1,6 +1,6 @@
-/* claims.h - times that another process tells, cut down to what can be: they are on this host's monotonic clock,
- * so nothing has happened later than now, and nothing is ahead for ever. A peer that lies or has gone mad can
- * so be wrong, but breaks no sum. Pure. */
+/* claims.h - times that another process tells, cut down to what can be: they are on this host's monotonic
+ * clock, so nothing has happened later than now, and nothing is ahead for ever. A peer that lies or has gone
+ * mad can so be wrong, but breaks no sum. Pure. */
 #ifndef SLUICE_SCHEDULER_CLAIMS_H
 #define SLUICE_SCHEDULER_CLAIMS_H
 

@@ -236,7 +236,7 @@ def test_a_gateway_whose_scheduler_and_metricsd_rave():
         feed = feed_junk(gateway.folder)
         mad.wait(NUMBERS["ping"])
         before_kb = gateway.process.memory_kb()
-        waiting = [gateway.pool.submit(gateway.get, fields=[("Request-Timeout", "8")]) for _ in range(4)]
+        waiting = [gateway.pool.submit(gateway.get, fields=[("Request-Timeout", "3")]) for _ in range(4)]
         mad.wait(NUMBERS["submit"])
         mad.rave()
         assert gateway.get("/livez").status == 200

@@ -93,7 +93,8 @@ static void tell_stats(struct echo *echo, struct httpd_exchange *exchange)
                          "\"refused_total\":%llu,\"gone_total\":%llu,\"timed_out_total\":%llu}\n",
                          (unsigned long long)stats->connections, (unsigned long long)stats->connections_total,
                          (unsigned long long)stats->requests_total, (unsigned long long)stats->refused_total,
-                         (unsigned long long)stats->gone_total, (unsigned long long)(stats->slow_senders_total + stats->slow_readers_total));
+                         (unsigned long long)stats->gone_total,
+                         (unsigned long long)(stats->slow_senders_total + stats->slow_readers_total));
 
     reply(exchange, 200, body, (size_t)bytes);
 }
