@@ -23,13 +23,13 @@ struct addresses *addresses_new(void)
 
 void addresses_free(struct addresses *addresses)
 {
-    struct address *address, *next;
+    struct address *address = addresses ? addresses->all : NULL, *next;
 
     if (!addresses)
         return;
-    HASH_ITER(hh, addresses->all, address, next)
-    {
-        HASH_DEL(addresses->all, address);
+    HASH_CLEAR(hh, addresses->all);
+    for (; address; address = next) {
+        next = address->hh.next;
         free(address);
     }
     free(addresses);

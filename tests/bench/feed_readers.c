@@ -1,5 +1,5 @@
-/* feed_readers.c - many subscribers of the metrics feed in one process, each with a socket of its own that takes
- * everything.
+/* feed_readers.c - many subscribers of the metrics feed in one process, each with a socket of its own that
+ * takes everything.
  *
  *     feed_readers ENDPOINT COUNT (read|hold)
  *

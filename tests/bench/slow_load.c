@@ -7,7 +7,7 @@
  * /metrics eight times and takes a byte of it a second; one has had an answer (TARGET, from the cache), or
  * has never asked for one, and idles. Says "here" when all are connected. Prints one line of JSON: for each
  * kind, how many connections there were, how they ended and after how long, and how many are still open
- * GRACE_SECONDS after the end. */
+ * GRACE_SECONDS after the end; and how late this program itself was at most: those times contain it. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -60,6 +60,7 @@ static struct load {
     unsigned count, port, next, here, here_min;
     const char *target;
     uint64_t end_ns, grace_ns;
+    uint64_t tick_ns, late_ns; /* the last tick, and the longest time without one */
     bool told;
     struct tally tallies[KINDS];
 } load;
@@ -204,10 +205,14 @@ static void act(struct slow *slow)
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     unsigned share = load.count / PERIOD_TICKS + 1;
+    uint64_t now = now_ns();
 
     (void)fd;
     (void)what;
     (void)arg;
+    if (load.tick_ns && now - load.tick_ns > load.late_ns)
+        load.late_ns = now - load.tick_ns;
+    load.tick_ns = now;
     if (load.told && now_ns() < load.end_ns && load.here < load.here_min)
         load.here_min = load.here;
     if (now_ns() >= load.grace_ns || (!load.here && load.told)) {
@@ -291,7 +296,7 @@ int main(int argc, char **argv)
     load.tick = event_new(load.base, -1, EV_PERSIST, on_tick, NULL);
     event_add(load.tick, &tick);
     event_base_dispatch(load.base);
-    printf("{\"here_min\":%u,\"kinds\":{", load.here_min);
+    printf("{\"here_min\":%u,\"late_s\":%.2f,\"kinds\":{", load.here_min, (double)load.late_ns / 1e9);
     for (unsigned i = 0; i < KINDS; i++)
         report_kind((enum kind)i);
     puts("}}");
