@@ -20,7 +20,7 @@
 #define SOCKET_BYTES    (128 * 1024)
 #define KEPT_AT_LEAST   64 /* descriptors that no client gets */
 #define MAX_TICK_US     250000
-#define MIN_TICK_US     5000
+#define MIN_TICK_US     1000
 
 static int64_t least(int64_t a, int64_t b)
 {

@@ -24,8 +24,8 @@
 
 #include "tests/bench/bench.h"
 
-#define TICK_US      10000
-#define PERIOD_TICKS 100 /* a client acts once a second */
+#define TICK_US      1000
+#define PERIOD_TICKS 1000 /* a client acts once a second, all of them evenly spread */
 #define ASKS         8   /* of one slow reader */
 #define ANSWER_BYTES 4096
 #define LIVES_MAX    200000 /* whose lengths are kept, of one kind */
