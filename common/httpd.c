@@ -12,10 +12,10 @@
 #include "common/clock.h"
 #include "common/httpd_internal.h"
 
-#define ACCEPT_BATCH    16 /* small, so that the gateways of a stack share a storm of connections */
-#define BACKLOG_BATCHES 256
+#define ACCEPT_BATCH    4 /* small, so that the gateways of a stack share a storm of connections */
+#define BACKLOG_BATCHES 1024
 #define REFUSED_AT_ONCE 64 /* connections beyond the limits that still get their 503 */
-#define EXPIRED_AT_ONCE 4  /* connections that are ended before others get their turn */
+#define EXPIRED_AT_ONCE 1  /* connection of a state, before others get their turn: some 50 us */
 #define IDLE_ENOUGH_US  1000000
 #define SOCKET_BYTES    (128 * 1024)
 #define KEPT_AT_LEAST   64 /* descriptors that no client gets */

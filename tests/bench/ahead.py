@@ -1,5 +1,5 @@
-"""ahead.py - what is measured goes before others on a busy machine (SCHED_FIFO), where that is allowed: else the machine's
-scheduler would be measured."""
+"""ahead.py - what is measured goes before others on a busy machine (SCHED_FIFO), where that is allowed, and a load's own
+program may be kept on other processors: else the machine's scheduler would be measured."""
 import os
 import subprocess
 
@@ -13,3 +13,9 @@ def put_ahead(pid):
 
 def ahead(command):
     return ["chrt", "--fifo", "1", *command] if ALLOWED else command
+
+
+def split():
+    """The processors for what is measured, and those for the load; the same where there is only one."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    return {first}, set(others) or {first}

@@ -5,8 +5,8 @@
  *
  * Of six clients two send a request's header fields, and two a body, a byte a second; one has asked for
  * /metrics eight times and takes a byte of it a second; one has had an answer (TARGET, from the cache), or
- * has never asked for one, and idles. Says "here" when all are connected. Prints one line of JSON: for each
- * kind, how many connections there were, how they ended and after how long, and how many are still open
+ * has never asked for one, and idles. They come within 10 s; says "here" then. Prints one line of JSON: for
+ * each kind, how many connections there were, how they ended and after how long, and how many are still open
  * GRACE_SECONDS after the end; and how late this program itself was at most: those times contain it. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,8 +25,9 @@
 #include "tests/bench/bench.h"
 
 #define TICK_US      1000
-#define PERIOD_TICKS 1000 /* a client acts once a second, all of them evenly spread */
-#define ASKS         8   /* of one slow reader */
+#define PERIOD_TICKS 1000         /* a client acts once a second, all of them evenly spread */
+#define RAMP_NS      10000000000U /* in which they come */
+#define ASKS         8            /* of one slow reader */
 #define ANSWER_BYTES 4096
 #define LIVES_MAX    200000 /* whose lengths are kept, of one kind */
 
@@ -57,9 +58,9 @@ static struct load {
     struct event_base *base;
     struct event *tick;
     struct slow *all;
-    unsigned count, port, next, here, here_min;
+    unsigned count, port, next, opened, here, here_min;
     const char *target;
-    uint64_t end_ns, grace_ns;
+    uint64_t begin_ns, end_ns, grace_ns;
     uint64_t tick_ns, late_ns; /* the last tick, and the longest time without one */
     bool told;
     struct tally tallies[KINDS];
@@ -202,6 +203,20 @@ static void act(struct slow *slow)
         ended(slow, 0);
 }
 
+/* Spread as evenly as clients are that have nothing to do with each other: so are their ends. */
+static void come(void)
+{
+    uint64_t due = load.count * (now_ns() - load.begin_ns) / RAMP_NS;
+
+    for (; load.opened < load.count && load.opened < due; load.opened++)
+        open_one(&load.all[load.opened]);
+    if (load.opened == load.count) {
+        load.told = true;
+        puts("here");
+        fflush(stdout);
+    }
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     unsigned share = load.count / PERIOD_TICKS + 1;
@@ -225,14 +240,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         load.next = (load.next + 1) % load.count;
         if (slow->connected)
             act(slow);
-        else if (!load.told)
-            open_one(slow);
     }
-    if (!load.told && load.here == load.count) {
-        load.told = true;
-        puts("here");
-        fflush(stdout);
-    }
+    if (!load.told)
+        come();
 }
 
 static int by_length(const void *a, const void *b)
@@ -267,7 +277,8 @@ static bool prepare(char **argv)
     load.port = (unsigned)strtoul(argv[1], NULL, 10);
     load.target = argv[2];
     load.count = load.here_min = (unsigned)strtoul(argv[3], NULL, 10);
-    load.end_ns = now_ns() + (uint64_t)(strtod(argv[4], NULL) * 1e9);
+    load.begin_ns = now_ns();
+    load.end_ns = load.begin_ns + RAMP_NS + (uint64_t)(strtod(argv[4], NULL) * 1e9);
     load.grace_ns = load.end_ns + (uint64_t)(strtod(argv[5], NULL) * 1e9);
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
