@@ -4,7 +4,8 @@
  * request, no timer or epoll churn on the hot path. Answers that go on: streams, below. A client that leaves
  * (RST, or FIN when abort_on_fin) while its request waits is noticed at once. Slow senders and slow readers
  * are timed out; every limit is in struct httpd_config. A connection that waits for its answer holds no read
- * buffer.
+ * buffer. Who comes when all places are taken gets that of the one that has idled for longest, if one has for
+ * a second; else a 503.
  *
  * The limit of seeing: what a client pipelines behind a waiting request is buffered up to about one request's
  * limits, then reading stops. A reset is still seen then, but a FIN only if it gets through to our socket. */
@@ -21,12 +22,22 @@ struct httpd_exchange; /* one request that awaits its answer */
 
 struct httpd_config {
     struct http_limits limits;
-    unsigned max_connections; /* beyond: 503 and close; fewer where descriptors are few */
-    int64_t head_timeout_us;  /* from a request's first byte to its last; beyond: 408 */
-    int64_t idle_timeout_us;  /* between requests; beyond: close */
-    int64_t write_timeout_us; /* without progress of an answer; beyond: close */
-    size_t stream_bytes;      /* that may wait for the reader of a stream; beyond: close */
-    bool abort_on_fin;        /* a half-closed client counts as gone: without it, so does only a reset one */
+    unsigned max_connections;    /* beyond: 503 and close; fewer where descriptors are few */
+    unsigned client_connections; /* of one address; beyond: 503 and close. 0: three quarters of all */
+    int64_t head_timeout_us;     /* from a request's first byte to its last; beyond: 408 */
+    int64_t idle_timeout_us;     /* between requests; beyond: close */
+    int64_t write_timeout_us;    /* without progress of an answer; beyond: close */
+    size_t buffer_bytes; /* of unfinished requests and untaken answers of all; 0: no bound; beyond: close */
+    size_t stream_bytes; /* that may wait for the reader of a stream; beyond: close */
+    bool abort_on_fin;   /* a half-closed client counts as gone: without it, so does only a reset one */
+};
+
+/* Why there is no request: 400, 408, 413, 414, 417, 431, 501, 505 for the request itself; 503 where its
+ * connection is one too many. */
+struct httpd_refusal {
+    int status;
+    const char *reason; /* of a 503: "connections_full" or "client_connections"; else NULL */
+    const char *detail;
 };
 
 struct httpd_handlers {
@@ -37,10 +48,10 @@ struct httpd_handlers {
     /* The client has left, or its stream has been ended for it (it did not read, or the server drains); the
      * exchange ends on return and must not be answered. Never called from inside httpd_stream_*(). */
     void (*gone)(void *arg, struct httpd_exchange *exchange);
-    /* We refuse a request without handing it over (400, 408, 413, 414, 417, 431, 501, 505; 503 for too many
-     * connections); what to put into the body of the answer. May be NULL: a plain text body. Writes the body
-     * into buffer and its media type into *type (borrowed till the next call); returns the body's length. */
-    size_t (*refusal)(void *arg, int status, const char *detail, char *buffer, size_t size,
+    /* We refuse a request without handing it over; what to put into the body of the answer. May be NULL: a
+     * plain text body. Writes the body into buffer and its media type into *type (borrowed till the next
+     * call); returns the body's length. */
+    size_t (*refusal)(void *arg, const struct httpd_refusal *refusal, char *buffer, size_t size,
                       const char **type);
 };
 
@@ -51,15 +62,15 @@ struct httpd_reply {
     bool close;         /* ask for the end of the connection */
 };
 
+/* One row for each: common/httpd_stats.def. */
 struct httpd_stats {
-    uint64_t connections_total; /* accepted */
+#define HTTPD_STAT(id, kind, member, name, labels, help) uint64_t member;
+#include "common/httpd_stats.def"
+#undef HTTPD_STAT
+    uint64_t connections_total; /* served ones */
     uint64_t requests_total;    /* handed over */
-    uint64_t refused_total;     /* by the parser */
     uint64_t gone_total;        /* clients that left while their request waited or streamed */
-    uint64_t timed_out_total;   /* slow senders and slow readers; to be idle is no offence */
     uint64_t streams_cut_total; /* whose readers did not take what they got, too much of it or for too long */
-    unsigned connections;       /* open now */
-    unsigned connections_max;   /* open at most */
 };
 
 /* A listening socket: the inherited one (LISTEN_FDS=1, descriptor 3) or a new one on host:port, where host is

@@ -6,10 +6,12 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -17,8 +19,9 @@
 #include "common/clock.h"
 #include "common/httpd_internal.h"
 
-#define SERVE_BATCH   32   /* pipelined requests of one connection before others get their turn */
-#define FLAT_BYTES    4096 /* answers up to here are copied together: dearer calls than memcpy */
+#define SERVE_BATCH   32          /* pipelined requests of one connection before others get their turn */
+#define SERVE_BYTES   (32 * 1024) /* of answers to them: long ones take long */
+#define FLAT_BYTES    4096        /* answers up to here are copied together: dearer calls than memcpy */
 #define REFUSAL_BYTES 1024
 #define PARTS         5 /* of an answer: head, fields, more fields, empty line, body */
 
@@ -69,33 +72,32 @@ static void mode_switch(struct httpd_exchange *connection, enum connection_mode 
         give_up(connection);
 }
 
-struct httpd_exchange *connection_new(struct httpd *httpd, int fd)
+struct httpd_exchange *connection_new(struct httpd *httpd, int fd, struct address *address)
 {
     struct httpd_exchange *connection = calloc(1, sizeof *connection);
 
     if (!connection) {
+        addresses_leave(httpd->addresses, address);
         close(fd);
         return NULL;
     }
     connection->httpd = httpd;
+    connection->address = address;
     connection->state = CONNECTION_IDLE;
     connection->deadline_us = httpd->now_us + httpd->timeouts_us[CONNECTION_IDLE];
     TAILQ_INSERT_TAIL(&httpd->lists[CONNECTION_IDLE], connection, link);
-    httpd->stats.connections++;
-    httpd->stats.connections_total++;
+    if (address) {
+        httpd->stats.connections++;
+        httpd->stats.connections_total++;
+    } else {
+        httpd->refused_count++;
+    }
     event_assign(&connection->event, httpd->base, fd, EV_READ | EV_PERSIST, on_event, connection);
     if (event_add(&connection->event, NULL) < 0) {
         connection_free(connection);
         return NULL;
     }
     return connection;
-}
-
-void connection_in_free(struct httpd_exchange *connection)
-{
-    free(connection->in);
-    connection->in = NULL;
-    connection->in_at = connection->in_bytes = connection->in_size = 0;
 }
 
 void connection_free(struct httpd_exchange *connection)
@@ -110,36 +112,15 @@ void connection_free(struct httpd_exchange *connection)
     event_del(&connection->event);
     close(event_get_fd(&connection->event));
     connection_in_free(connection);
-    free(connection->out);
+    connection_out_free(connection);
+    if (connection->address)
+        httpd->stats.connections--;
+    else
+        httpd->refused_count--;
+    addresses_leave(httpd->addresses, connection->address);
     free(connection);
-    if (--httpd->stats.connections == 0 && httpd->draining)
+    if (httpd->draining && !httpd_connected(httpd))
         httpd_turn_soon(httpd);
-}
-
-/* Keeps bytes that came but cannot be parsed yet. False when out of memory. */
-static bool in_append(struct httpd_exchange *connection, const char *bytes, size_t count)
-{
-    size_t needed = connection->in_bytes + count;
-
-    if (connection->in_at + needed > connection->in_size && connection->in_at) {
-        memmove(connection->in, connection->in + connection->in_at, connection->in_bytes);
-        connection->in_at = 0;
-    }
-    if (needed > connection->in_size) {
-        size_t size = connection->in_size ? connection->in_size : 256;
-        char *grown;
-
-        while (size < needed)
-            size *= 2;
-        grown = realloc(connection->in, size);
-        if (!grown)
-            return false;
-        connection->in = grown;
-        connection->in_size = size;
-    }
-    memcpy(connection->in + connection->in_at + connection->in_bytes, bytes, count);
-    connection->in_bytes = needed;
-    return true;
 }
 
 /* No more requests. To close at once is only safe when the peer sends nothing more: a segment that comes
@@ -166,26 +147,12 @@ static void answered(struct httpd_exchange *connection)
         connection_finish(connection);
 }
 
-/* Keeps what the socket did not take, skipping the bytes that it did. */
+/* Keeps what the socket did not take. */
 static void out_keep(struct httpd_exchange *connection, const struct iovec *parts, size_t count, size_t sent)
 {
-    size_t total = 0;
-
-    for (size_t i = 0; i < count; i++)
-        total += parts[i].iov_len;
-    connection->out = malloc(total - sent);
-    connection->out_at = connection->out_bytes = 0;
-    if (!connection->out) {
+    if (!connection_out_keep(connection, parts, count, sent)) {
         connection_enter(connection, CONNECTION_DEAD);
         return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
-
-        sent -= skip;
-        memcpy(connection->out + connection->out_bytes, (const char *)parts[i].iov_base + skip,
-               parts[i].iov_len - skip);
-        connection->out_bytes += parts[i].iov_len - skip;
     }
     connection_enter(connection, CONNECTION_WRITING);
     mode_switch(connection, CONNECTION_WRITE);
@@ -233,6 +200,7 @@ static void answer(struct httpd_exchange *connection, const struct httpd_reply *
     connection->also = (struct text){.at = NULL, .bytes = 0};
     for (unsigned i = 0; i < PARTS; i++)
         total += parts[i].iov_len;
+    httpd->answered_bytes += total;
     sent = connection_parts_send(event_get_fd(&connection->event), parts, PARTS, total);
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         connection_enter(connection, CONNECTION_DEAD);
@@ -275,7 +243,7 @@ void httpd_reply(struct httpd_exchange *exchange, const struct httpd_reply *repl
 }
 
 /* Answers with an error of our own. What follows in the input cannot be trusted, so it is the end. */
-static void refuse(struct httpd_exchange *connection, int status, const char *detail)
+static void refuse(struct httpd_exchange *connection, const struct httpd_refusal *refusal)
 {
     const struct httpd *httpd = connection->httpd;
     char body[REFUSAL_BYTES], fields[128];
@@ -283,24 +251,25 @@ static void refuse(struct httpd_exchange *connection, int status, const char *de
     size_t bytes;
 
     if (httpd->handlers.refusal)
-        bytes = httpd->handlers.refusal(httpd->arg, status, detail, body, sizeof body, &type);
+        bytes = httpd->handlers.refusal(httpd->arg, refusal, body, sizeof body, &type);
     else
-        bytes = (size_t)snprintf(body, sizeof body, "%d %s: %s\n", status, http_reason(status), detail);
+        bytes = (size_t)snprintf(body, sizeof body, "%d %s: %s\n", refusal->status,
+                                 http_reason(refusal->status), refusal->detail);
     snprintf(fields, sizeof fields, "Content-Type: %s\r\n%s", type,
-             status == 503 ? "Retry-After: 1\r\n" : "");
+             refusal->status == 503 ? "Retry-After: 1\r\n" : "");
     connection->head_only = connection->parser.head_only;
     connection->keep_alive = connection->client_closes = false;
     answer(connection, &(struct httpd_reply){
-                           .status = status,
+                           .status = refusal->status,
                            .fields = text_of(fields),
                            .body = {body, bytes < sizeof body ? bytes : sizeof body - 1},
                            .close = true,
                        });
 }
 
-void connection_refuse(struct httpd_exchange *connection, int status, const char *detail)
+void connection_refuse(struct httpd_exchange *connection, const struct httpd_refusal *refusal)
 {
-    refuse(connection, status, detail);
+    refuse(connection, refusal);
     connection_settle(connection, HTTP_REFUSED);
 }
 
@@ -354,12 +323,13 @@ static void serve_end(struct httpd_exchange *connection, bool own, const char *r
     } else if (own) {
         connection->in_at = (size_t)(rest - connection->in);
         connection->in_bytes = bytes;
-    } else if (bytes && progress != HTTP_REFUSED && !in_append(connection, rest, bytes)) {
+    } else if (bytes && progress != HTTP_REFUSED && !connection_in_append(connection, rest, bytes)) {
         give_up(connection);
     }
     if (progress == HTTP_REFUSED) {
         connection->httpd->stats.refused_total++;
-        refuse(connection, connection->parser.status, connection->parser.detail);
+        refuse(connection, &(struct httpd_refusal){.status = connection->parser.status,
+                                                   .detail = connection->parser.detail});
     }
     connection_settle(connection, progress);
 }
@@ -370,13 +340,15 @@ static void serve(struct httpd_exchange *connection, char *bytes, size_t size)
 {
     struct httpd *httpd = connection->httpd;
     enum http_progress progress = HTTP_WHOLE;
+    uint64_t enough = httpd->answered_bytes + SERVE_BYTES;
     bool own = connection->in_bytes > 0;
     struct http_request request;
     size_t at = 0;
 
     connection->is_serving = true;
-    for (unsigned i = 0; i < SERVE_BATCH && at < size && progress == HTTP_WHOLE &&
-                         (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HEAD);
+    for (unsigned i = 0;
+         i < SERVE_BATCH && at < size && progress == HTTP_WHOLE && httpd->answered_bytes < enough &&
+         (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HEAD);
          i++) {
         size_t left = size - at;
 
@@ -410,6 +382,17 @@ static void finish(struct httpd_exchange *connection)
     connection_settle(connection, HTTP_MORE);
 }
 
+/* Closing is not enough: the kernel would go on offering what it has to a reader that takes nothing. A reset
+ * gives its buffers back, and is seen by the reader as what it is. */
+void connection_abandon(struct httpd_exchange *connection)
+{
+    const struct linger none = {.l_onoff = 1, .l_linger = 0};
+    int fd = event_get_fd(&connection->event), untaken = 0;
+
+    if (connection->out || (ioctl(fd, SIOCOUTQ, &untaken) == 0 && untaken > 0))
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 void connection_drop(struct httpd_exchange *connection)
 {
     give_up(connection);
@@ -439,7 +422,7 @@ static void on_readable(struct httpd_exchange *connection)
         serve(connection, httpd->buffer, (size_t)got);
         return;
     }
-    if (got < 0 || !in_append(connection, httpd->buffer, (size_t)got)) {
+    if (got < 0 || !connection_in_append(connection, httpd->buffer, (size_t)got)) {
         connection_drop(connection);
     } else if (!waiting) {
         connection_resume(connection);
@@ -475,9 +458,7 @@ static void on_writable(struct httpd_exchange *connection)
         connection_enter(connection, connection->state); /* it made progress, so its time starts anew */
         return;
     }
-    free(connection->out);
-    connection->out = NULL;
-    connection->out_at = connection->out_bytes = 0;
+    connection_out_free(connection);
     if (connection->state == CONNECTION_HELD)
         connection_enter(connection, CONNECTION_STREAM);
     else

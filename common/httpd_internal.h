@@ -1,5 +1,5 @@
-/* httpd_internal.h - what httpd.c (listener, timer, drain), httpd_connection.c (one connection) and
- * httpd_stream.c (answers that go on) share. */
+/* httpd_internal.h - what httpd.c (listener, timer, drain), httpd_connection.c (one connection),
+ * httpd_stream.c (answers that go on) and httpd_buffers.c (what is held for a client) share. */
 #ifndef SLUICE_HTTPD_INTERNAL_H
 #define SLUICE_HTTPD_INTERNAL_H
 
@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "common/addresses.h"
 #include "common/http_answer.h"
 #include "common/httpd.h"
 
@@ -41,6 +42,7 @@ struct httpd_exchange {
     struct httpd *httpd;
     TAILQ_ENTRY(httpd_exchange) link;  /* in the list of its state */
     TAILQ_ENTRY(httpd_exchange) ready; /* while is_ready: in httpd->ready */
+    struct address *address;           /* whose connection it is; NULL where it is refused */
     int64_t deadline_us;
     void *mine;
     struct text also; /* field lines for the answer */
@@ -50,6 +52,7 @@ struct httpd_exchange {
     size_t in_at, in_bytes, in_size;
     char *out; /* what the socket did not take of the answer: [out_at, out_bytes); NULL as a rule */
     size_t out_at, out_bytes;
+    size_t out_counted;  /* of it in stats.buffered_bytes: a stream's has a bound of its own */
     size_t linger_bytes; /* that may still be dropped */
     enum connection_state state;
     enum connection_mode mode;
@@ -85,19 +88,27 @@ struct httpd {
     struct connection_list lists[CONNECTION_STATES];
     struct connection_list ready;
     unsigned ready_count;
+    struct addresses *addresses;
+    unsigned refused_count; /* connections that only get their 503: no part of stats.connections */
+    uint64_t answered_bytes;
+    size_t in_held; /* by requests that have come in part, of all connections */
     struct httpd_stats stats;
     char buffer[HTTPD_BUFFER_BYTES]; /* all connections read into it */
 };
 
-/* Takes the descriptor; NULL (and it is closed) when out of memory. */
-struct httpd_exchange *connection_new(struct httpd *httpd, int fd);
+/* As accept4(); client: the peer's address, as a number. */
+int httpd_accept(int listen_fd, uint64_t *client);
+
+/* Takes the descriptor, and the place of that address (NULL: it is one that will be refused). NULL, and both
+ * are given up, when out of memory. */
+struct httpd_exchange *connection_new(struct httpd *httpd, int fd, struct address *address);
 void connection_free(struct httpd_exchange *connection);
 
 /* Goes on parsing what has been read already. */
 void connection_resume(struct httpd_exchange *connection);
 
 /* Answers with an error of our own, ends the connection. May free it. */
-void connection_refuse(struct httpd_exchange *connection, int status, const char *detail);
+void connection_refuse(struct httpd_exchange *connection, const struct httpd_refusal *refusal);
 
 /* Says good-bye to an idle connection, in a way that lets the peer see it. May free it. */
 void connection_end_idle(struct httpd_exchange *connection);
@@ -110,15 +121,28 @@ static inline bool connection_streams(const struct httpd_exchange *connection)
     return connection->state == CONNECTION_STREAM || connection->state == CONNECTION_HELD;
 }
 
+static inline unsigned httpd_connected(const struct httpd *httpd)
+{
+    return (unsigned)httpd->stats.connections + httpd->refused_count;
+}
+
 /* Into the list of that state; where it has a time limit, the time starts. */
 void connection_enter(struct httpd_exchange *connection, enum connection_state state);
 /* False: out of memory. */
 bool connection_mode_set(struct httpd_exchange *connection, enum connection_mode mode);
 void connection_in_free(struct httpd_exchange *connection);
+/* Keeps bytes that came but cannot be parsed yet. False when out of memory, or of what is allowed. */
+bool connection_in_append(struct httpd_exchange *connection, const char *bytes, size_t count);
+/* Keeps an answer but for its first `sent` bytes. False as above. */
+bool connection_out_keep(struct httpd_exchange *connection, const struct iovec *parts, size_t count,
+                         size_t sent);
+void connection_out_free(struct httpd_exchange *connection);
 /* No more requests: everything is sent. May enter CONNECTION_DEAD. */
 void connection_finish(struct httpd_exchange *connection);
 /* At once, with gone() where an exchange lives, and frees it. */
 void connection_drop(struct httpd_exchange *connection);
+/* For who has not taken what was sent: what still waits in the socket is thrown away when it is closed. */
+void connection_abandon(struct httpd_exchange *connection);
 /* Decides what comes next, once no function stands on the connection any more; frees it when it is dead. */
 void connection_settle(struct httpd_exchange *connection, enum http_progress progress);
 /* As sendmsg(); total is the length of all parts. */

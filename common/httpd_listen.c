@@ -1,5 +1,6 @@
 /* httpd_listen.c - the listening socket of httpd.h: inherited, or bound here. */
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -9,12 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/httpd.h"
+#include "common/httpd_internal.h"
 
 #define INHERITED_FD 3    /* as in systemd's socket activation */
 #define BACKLOG      4096 /* the kernel cuts it to net.core.somaxconn */
 
-union address {
+union endpoint {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
@@ -54,7 +55,7 @@ static int inherited_take(void)
 }
 
 /* Literals and "localhost" only: no process of ours may hang in a resolver at its start. */
-static socklen_t address_read(const char *host, unsigned port, union address *address)
+static socklen_t address_read(const char *host, unsigned port, union endpoint *address)
 {
     char literal[INET6_ADDRSTRLEN];
     size_t bytes = strlen(host);
@@ -80,7 +81,7 @@ static socklen_t address_read(const char *host, unsigned port, union address *ad
 
 int httpd_listen(const char *host, unsigned port)
 {
-    union address address;
+    union endpoint address;
     socklen_t bytes;
     int fd, rc;
 
@@ -104,14 +105,14 @@ int httpd_listen(const char *host, unsigned port)
 
 bool httpd_address_ok(const char *host)
 {
-    union address address;
+    union endpoint address;
 
     return address_read(host, 0, &address) != 0;
 }
 
 unsigned httpd_port(int listen_fd)
 {
-    union address address = {0};
+    union endpoint address = {0};
     socklen_t bytes = sizeof address;
 
     if (getsockname(listen_fd, &address.any, &bytes) < 0)
@@ -119,4 +120,29 @@ unsigned httpd_port(int listen_fd)
     if (address.any.sa_family == AF_INET6)
         return ntohs(address.v6.sin6_port);
     return address.any.sa_family == AF_INET ? ntohs(address.v4.sin_port) : 0;
+}
+
+/* An address as a number that tells clients apart (common/addresses.h). */
+static uint64_t client_number(const union endpoint *peer)
+{
+    uint64_t upper;
+    uint32_t lower;
+
+    if (peer->any.sa_family == AF_INET)
+        return ntohl(peer->v4.sin_addr.s_addr);
+    if (peer->any.sa_family != AF_INET6)
+        return 0;
+    memcpy(&upper, peer->v6.sin6_addr.s6_addr, sizeof upper);
+    memcpy(&lower, peer->v6.sin6_addr.s6_addr + 12, sizeof lower);
+    return IN6_IS_ADDR_V4MAPPED(&peer->v6.sin6_addr) ? ntohl(lower) : be64toh(upper);
+}
+
+int httpd_accept(int listen_fd, uint64_t *client)
+{
+    union endpoint peer = {0};
+    socklen_t bytes = sizeof peer;
+    int fd = accept4(listen_fd, &peer.any, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    *client = client_number(&peer);
+    return fd;
 }

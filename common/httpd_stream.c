@@ -79,15 +79,6 @@ static int put(struct httpd_exchange *connection, struct iovec *parts, unsigned 
     return hold(connection, parts, count, total, sent > 0 ? (size_t)sent : 0);
 }
 
-/* Closing is not enough: the kernel would go on offering what it has to a reader that takes nothing. A reset
- * gives its buffers back, and is seen by the reader as what it is. */
-static void abandon(struct httpd_exchange *connection)
-{
-    const struct linger none = {.l_onoff = 1, .l_linger = 0};
-
-    setsockopt(event_get_fd(&connection->event), SOL_SOCKET, SO_LINGER, &none, sizeof none);
-}
-
 /* The exchange is dead, and nobody is told: who called knows. */
 static void cut(struct httpd_exchange *connection)
 {
@@ -164,7 +155,7 @@ int httpd_stream_send(struct httpd_exchange *exchange, struct text text)
     rc = exchange->is_chunked ? put(exchange, parts, CHUNK_PARTS) : put(exchange, parts + 1, 1);
     if (rc == -ENOBUFS) {
         exchange->httpd->stats.streams_cut_total++;
-        abandon(exchange);
+        connection_abandon(exchange);
     }
     if (rc < 0)
         cut(exchange);
@@ -185,7 +176,7 @@ void httpd_stream_end(struct httpd_exchange *exchange)
 void httpd_stream_cut(struct httpd_exchange *connection)
 {
     connection->httpd->stats.streams_cut_total++;
-    abandon(connection);
+    connection_abandon(connection);
     connection_drop(connection);
 }
 
@@ -195,7 +186,7 @@ void httpd_streams_end(struct httpd *httpd)
     struct httpd_exchange *first;
 
     while ((first = TAILQ_FIRST(&httpd->lists[CONNECTION_HELD])) != NULL) {
-        abandon(first);
+        connection_abandon(first);
         connection_drop(first);
     }
     while ((first = TAILQ_FIRST(&httpd->lists[CONNECTION_STREAM])) != NULL) {

@@ -10,13 +10,10 @@
 #include "gateway/render.h"
 #include "gateway/routes.h"
 
-#define LINE_BYTES       PROXY_QUERY_BYTES
-#define HEAD_BYTES       16384
-#define BODY_BYTES       65536
-#define HEAD_TIMEOUT_US  10000000
-#define IDLE_TIMEOUT_US  60000000
-#define WRITE_TIMEOUT_US 10000000
-#define TICK_US          1000000
+#define LINE_BYTES PROXY_QUERY_BYTES
+#define HEAD_BYTES 16384
+#define BODY_BYTES 65536
+#define TICK_US    1000000
 
 struct moment gateway_now(void)
 {
@@ -39,8 +36,10 @@ static void publish(struct gateway *gateway)
 {
     const struct httpd_stats *stats = httpd_stats(gateway->httpd);
 
-    metric_set(gateway->metrics, METRIC_GATEWAY_CONNECTIONS, stats->connections);
-    metric_set(gateway->metrics, METRIC_GATEWAY_HTTP_REFUSED, (int64_t)stats->refused_total);
+#define HTTPD_STAT(id, kind, member, name, labels, help)                                                     \
+    metric_set(gateway->metrics, METRIC_GATEWAY_##id, (int64_t)stats->member);
+#include "common/httpd_stats.def"
+#undef HTTPD_STAT
     proxy_gauge(gateway->proxy);
     bursts_gauge(gateway->bursts);
     event_totals(gateway->events);
@@ -242,13 +241,13 @@ static void on_gone(void *arg, struct httpd_exchange *exchange)
     proxy_gone(gateway->proxy, exchange);
 }
 
-static size_t on_refusal(void *arg, int status, const char *detail, char *buffer, size_t size,
+static size_t on_refusal(void *arg, const struct httpd_refusal *refusal, char *buffer, size_t size,
                          const char **type)
 {
-    struct problem problem = problem_of_status(status);
+    struct problem problem = problem_of_refusal(refusal->status, refusal->reason);
 
     (void)arg;
-    problem.detail = detail;
+    problem.detail = refusal->detail;
     *type = RENDER_PROBLEM_TYPE;
     return render_problem(buffer, size, &problem).bytes;
 }
@@ -382,9 +381,11 @@ static int open_httpd(struct gateway *gateway)
                    .field_count = HTTP_MAX_FIELDS,
                    .body_bytes = BODY_BYTES},
         .max_connections = (unsigned)config->gateway_connections,
-        .head_timeout_us = HEAD_TIMEOUT_US,
-        .idle_timeout_us = IDLE_TIMEOUT_US,
-        .write_timeout_us = WRITE_TIMEOUT_US,
+        .client_connections = (unsigned)config->gateway_client_connections,
+        .head_timeout_us = config->client_send_us,
+        .idle_timeout_us = config->client_idle_us,
+        .write_timeout_us = config->client_read_us,
+        .buffer_bytes = (size_t)config->client_buffers_mb << 20,
         .abort_on_fin = config->abort_on_fin,
     };
     int fd = httpd_listen(config->gateway_bind, (unsigned)config->gateway_port);
@@ -401,7 +402,8 @@ static int open_httpd(struct gateway *gateway)
     if (!gateway->httpd)
         return -1;
     if (httpd_stats(gateway->httpd)->connections_max < setup.max_connections)
-        log_warn("connections_limited", log_int("possible", httpd_stats(gateway->httpd)->connections_max),
+        log_warn("connections_limited",
+                 log_int("possible", (int64_t)httpd_stats(gateway->httpd)->connections_max),
                  log_int("wanted", setup.max_connections), log_str("why", "RLIMIT_NOFILE"));
     loop_ready(gateway->loop, ready);
     return 0;

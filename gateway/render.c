@@ -137,6 +137,17 @@ struct problem problem_of_status(int status)
     return problem;
 }
 
+struct problem problem_of_refusal(int status, const char *reason)
+{
+    struct problem problem = problem_of_status(status);
+
+    if (reason) {
+        problem.reason = reason;
+        problem.title = "There are too many connections";
+    }
+    return problem;
+}
+
 int64_t render_retry_seconds(int64_t retry_after_us)
 {
     return retry_after_us <= 0 ? 1 : (retry_after_us - 1) / US_IN_SECOND + 1;

@@ -43,6 +43,8 @@ struct passage {
 /* The problem of that reason, and that of an HTTP status which we give ourselves. */
 struct problem problem_of_reason(enum reason reason);
 struct problem problem_of_status(int status);
+/* That of a connection which is one too many, or of a request that is not good HTTP (reason is NULL). */
+struct problem problem_of_refusal(int status, const char *reason);
 
 /* Whole seconds, rounded up, at least 1. */
 int64_t render_retry_seconds(int64_t retry_after_us);

@@ -99,6 +99,11 @@ static int64_t own_value(const struct metricsd *metricsd, enum metric metric, in
     case METRIC_METRICSD_FEED_DROPPED:
         sum = bus_stats(metricsd->local)->dropped_total;
         return (int64_t)(sum + (metricsd->world ? bus_stats(metricsd->world)->dropped_total : 0));
+#define HTTPD_STAT(id, kind, member, name, labels, help)                                                     \
+    case METRIC_METRICSD_##id:                                                                               \
+        return (int64_t)web_stats(metricsd->web)->member;
+#include "common/httpd_stats.def"
+#undef HTTPD_STAT
     case METRIC_METRICSD_STREAMS_OPEN:
         return stream_counts(metricsd->stream).open;
     case METRIC_METRICSD_STREAMS:

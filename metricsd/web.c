@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/clock.h"
+#include "common/http_answer.h"
 #include "common/json.h"
 #include "common/params.h"
 #include "metricsd/links.h"
@@ -110,7 +110,8 @@ static struct text find_file(const char *name)
 }
 
 /* RFC 9457; error is the field that the gateway's refusals have, too. */
-static struct text write_problem(int status, const char *title, const char *detail, char *buffer, size_t size)
+static struct text write_problem(int status, const char *reason, const char *detail, char *buffer,
+                                 size_t size)
 {
     struct text out = {.at = NULL};
     struct json json;
@@ -120,9 +121,13 @@ static struct text write_problem(int status, const char *title, const char *deta
     json_key(&json, "type");
     json_string(&json, "about:blank");
     json_key(&json, "title");
-    json_string(&json, title);
+    json_string(&json, http_reason(status));
     json_key(&json, "status");
     json_int(&json, status);
+    if (reason) {
+        json_key(&json, "reason");
+        json_string(&json, reason);
+    }
     json_key(&json, "error");
     json_string(&json, detail);
     json_end_object(&json);
@@ -130,21 +135,20 @@ static struct text write_problem(int status, const char *title, const char *deta
     return out;
 }
 
-static void reply_problem(struct httpd_exchange *exchange, int status, const char *title, const char *detail,
-                          const char *fields)
+static void reply_problem(struct httpd_exchange *exchange, int status, const char *detail, const char *fields)
 {
     char body[PROBLEM_BYTES], lines[256];
     struct httpd_reply reply = {.status = status};
 
     snprintf(lines, sizeof(lines), "Content-Type: " PROBLEM_TYPE "\r\n" COMMON_FIELDS "%s", fields);
     reply.fields = text_of(lines);
-    reply.body = write_problem(status, title, detail, body, sizeof(body));
+    reply.body = write_problem(status, NULL, detail, body, sizeof(body));
     httpd_reply(exchange, &reply);
 }
 
 static void reply_unavailable(struct httpd_exchange *exchange, const char *detail)
 {
-    reply_problem(exchange, 503, "Service Unavailable", detail, "Retry-After: 1\r\n");
+    reply_problem(exchange, 503, detail, "Retry-After: 1\r\n");
 }
 
 static void reply_content(const struct web *web, struct httpd_exchange *exchange, const struct route *route,
@@ -192,11 +196,11 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
     struct text content;
 
     if (!route) {
-        reply_problem(exchange, 404, "Not Found", "There is nothing at this path", "");
+        reply_problem(exchange, 404, "There is nothing at this path", "");
         return;
     }
     if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
-        reply_problem(exchange, 405, "Method Not Allowed", "This can only be read", "Allow: GET, HEAD\r\n");
+        reply_problem(exchange, 405, "This can only be read", "Allow: GET, HEAD\r\n");
         return;
     }
     if (route->is_stream) {
@@ -204,7 +208,7 @@ static void on_request(void *arg, struct httpd_exchange *exchange, const struct 
         return;
     }
     if (route->query && !route->query(web, request->query, &content, &problem)) {
-        reply_problem(exchange, 400, "Bad Request", problem, "");
+        reply_problem(exchange, 400, problem, "");
         return;
     }
     if (!route->query)
@@ -224,34 +228,38 @@ static void on_gone(void *arg, struct httpd_exchange *exchange)
     stream_gone(web->stream, exchange);
 }
 
-static size_t on_refusal(void *arg, int status, const char *detail, char *buffer, size_t size,
+static size_t on_refusal(void *arg, const struct httpd_refusal *refusal, char *buffer, size_t size,
                          const char **type)
 {
     (void)arg;
     *type = PROBLEM_TYPE;
-    return write_problem(status, "Bad request", detail, buffer, size).bytes;
+    return write_problem(refusal->status, refusal->reason, refusal->detail, buffer, size).bytes;
 }
 
 static const struct httpd_handlers handlers = {.request = on_request, .gone = on_gone, .refusal = on_refusal};
 
-static const struct httpd_config common_config = {
-    .limits = {.line_bytes = LINE_BYTES,
-               .field_bytes = 8192,
-               .head_bytes = 16384,
-               .field_count = HTTP_MAX_FIELDS,
-               .body_bytes = 0},
-    .max_connections = 768, /* besides streams */
-    .head_timeout_us = 5 * US_PER_SECOND,
-    .idle_timeout_us = 60 * US_PER_SECOND,
-    .write_timeout_us = 10 * US_PER_SECOND,
-    .stream_bytes = (size_t)512 * 1024,
-};
+static struct httpd_config limits_of(const struct config *config)
+{
+    return (struct httpd_config){
+        .limits = {.line_bytes = LINE_BYTES,
+                   .field_bytes = 8192,
+                   .head_bytes = 16384,
+                   .field_count = HTTP_MAX_FIELDS,
+                   .body_bytes = 0},
+        .max_connections = (unsigned)(config->metricsd_connections + config->streams_max),
+        .head_timeout_us = config->client_send_us,
+        .idle_timeout_us = config->client_idle_us,
+        .write_timeout_us = config->client_read_us,
+        .buffer_bytes = (size_t)config->client_buffers_mb << 20,
+        .stream_bytes = (size_t)512 * 1024,
+    };
+}
 
 struct web *web_new(struct event_base *base, int listen_fd, const struct web_sources *sources, void *arg,
-                    struct stream *stream, unsigned streams_max)
+                    struct stream *stream, const struct config *config)
 {
     struct web *web = calloc(1, sizeof(*web));
-    struct httpd_config config = common_config;
+    struct httpd_config limits = limits_of(config);
 
     if (!web) {
         close(listen_fd);
@@ -260,8 +268,7 @@ struct web *web_new(struct event_base *base, int listen_fd, const struct web_sou
     web->sources = sources;
     web->arg = arg;
     web->stream = stream;
-    config.max_connections += streams_max;
-    web->httpd = httpd_new(base, listen_fd, &config, &handlers, web);
+    web->httpd = httpd_new(base, listen_fd, &limits, &handlers, web);
     if (!web->httpd) {
         free(web);
         return NULL;

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "common/config.h"
 #include "common/httpd.h"
 #include "metricsd/history.h"
 #include "metricsd/stream.h"
@@ -20,10 +21,10 @@ struct web_sources {
 
 struct web;
 
-/* Takes the listening descriptor; borrows the sources for ever, and the stream until web_free(). streams_max:
- * how many readers the stream takes; there is room for others besides. NULL: out of memory or descriptors. */
+/* Takes the listening descriptor; borrows the sources for ever, and the stream until web_free(). NULL: out of
+ * memory or descriptors. */
 struct web *web_new(struct event_base *base, int listen_fd, const struct web_sources *sources, void *arg,
-                    struct stream *stream, unsigned streams_max);
+                    struct stream *stream, const struct config *config);
 void web_free(struct web *web); /* takes NULL */
 
 /* Fails readiness, stops accepting, ends streams, and calls done when the last connection has closed. */

@@ -1,5 +1,6 @@
 /* fetchers.c - the link to the fetcher: permits go out, their ends come in. */
 #include "common/clock.h"
+#include "scheduler/claims.h"
 #include "scheduler/scheduler_inside.h"
 
 /* False: the fetcher is gone, and with it every grant; they wait again. */
@@ -222,11 +223,14 @@ static void fetcher_down(void *arg, uint64_t peer, const char *why)
     scheduler_pump_soon(scheduler);
 }
 
-static void fetcher_message(void *arg, uint64_t peer, const struct message *message, struct bus_body *body)
+static void fetcher_message(void *arg, uint64_t peer, const struct message *told, struct bus_body *body)
 {
     struct scheduler *scheduler = arg;
+    struct message believed = *told;
+    const struct message *message = &believed;
     int64_t now_us = clock_now_us();
 
+    claims_of_fetcher(&believed, now_us);
     if (message->type == MESSAGE_TYPE_ready)
         on_ready(scheduler, peer, &message->ready, now_us);
     else if (peer != scheduler->fetcher)

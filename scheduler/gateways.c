@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/link.h"
+#include "scheduler/claims.h"
 #include "scheduler/scheduler_inside.h"
 
 #define PASSED_MAX 1024 /* messages that wait for a gateway, beyond which others have to be patient */
@@ -208,7 +209,7 @@ static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struc
         .client = hash_label(submit->client),
         .priority = (uint8_t)submit->priority,
         .again = submit->again,
-        .arrival_us = submit->age_us < now_us ? now_us - submit->age_us : 0,
+        .arrival_us = claims_past(now_us - claims_span(submit->age_us), now_us),
         .deadline_us = submit->remain_us < CORE_NEVER - now_us ? now_us + submit->remain_us : CORE_NEVER};
     struct core_verdict verdict = {.answer = CORE_REFUSED, .reason = REASON_INTERNAL};
     uint32_t mark = top_clients_submitted(&scheduler->top, request.client, submit->client);

@@ -89,11 +89,12 @@ static void tell_stats(struct echo *echo, struct httpd_exchange *exchange)
     const struct httpd_stats *stats = httpd_stats(echo->httpd);
     char body[256];
     int bytes = snprintf(body, sizeof body,
-                         "{\"connections\":%u,\"connections_total\":%llu,\"requests_total\":%llu,"
+                         "{\"connections\":%llu,\"connections_total\":%llu,\"requests_total\":%llu,"
                          "\"refused_total\":%llu,\"gone_total\":%llu,\"timed_out_total\":%llu}\n",
-                         stats->connections, (unsigned long long)stats->connections_total,
+                         (unsigned long long)stats->connections, (unsigned long long)stats->connections_total,
                          (unsigned long long)stats->requests_total, (unsigned long long)stats->refused_total,
-                         (unsigned long long)stats->gone_total, (unsigned long long)stats->timed_out_total);
+                         (unsigned long long)stats->gone_total,
+                         (unsigned long long)(stats->slow_senders_total + stats->slow_readers_total));
 
     reply(exchange, 200, body, (size_t)bytes);
 }

@@ -25,6 +25,7 @@ const struct httpd_config play_config = {
     .limits =
         {.line_bytes = 200, .field_bytes = 200, .head_bytes = 1000, .field_count = 10, .body_bytes = 1000},
     .max_connections = 50,
+    .client_connections = 60,
     .head_timeout_us = PATIENCE_US,
     .idle_timeout_us = PATIENCE_US,
     .write_timeout_us = PATIENCE_US,
@@ -92,12 +93,13 @@ static void on_gone(void *arg, struct httpd_exchange *exchange)
     play.waiting_count--;
 }
 
-static size_t on_refusal(void *arg, int status, const char *detail, char *buffer, size_t size,
+static size_t on_refusal(void *arg, const struct httpd_refusal *refusal, char *buffer, size_t size,
                          const char **type)
 {
     assert_ptr_equal(arg, &play);
     *type = "application/json";
-    return (size_t)snprintf(buffer, size, "{\"status\":%d,\"detail\":\"%s\"}", status, detail);
+    return (size_t)snprintf(buffer, size, "{\"status\":%d,\"reason\":\"%s\",\"detail\":\"%s\"}",
+                            refusal->status, refusal->reason ? refusal->reason : "", refusal->detail);
 }
 
 static void on_heartbeat(evutil_socket_t fd, short what, void *arg)

@@ -235,7 +235,7 @@ static void too_many_connections(void **state)
     (void)state;
     for (unsigned i = 0; i < 52; i++) {
         clients[i] = client_new();
-        UNTIL(stats()->connections_total == i + 1);
+        UNTIL(stats()->connections_total + stats()->connections_full_total == i + 1);
     }
     UNTIL(client_ended(clients[50]) && client_ended(clients[51]));
     assert_non_null(strstr(clients[50]->got, "HTTP/1.1 503 "));
