@@ -206,8 +206,9 @@ class House:
         record["at"] = time.monotonic()
         await self.freeze(pid)
         if action.target == "fetcher":
-            granted = self.granted()
-            record["held"] = granted[-8:]  # more are never out at once
+            record["held"] = self.granted()[-8:]  # more are never out at once
+        elif action.target in plan.GATEWAYS:
+            record["ports"] = clients_of(pid)
         try:
             await asyncio.sleep(action.seconds)
         finally:

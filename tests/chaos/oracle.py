@@ -11,23 +11,23 @@ request: id, start, end, patience, outcome (answered, left, cut, silent), status
     extra (bytes that nobody asked for), tries: [{port, reused, sent, end, how}]
     (how: answered, closed before any byte, broken within the answer, left, silent, refused)
 arrival: the simulator's own entries: ns, verdict, attempt (request.number)
-action: kind, target, pid, at, end; ports (clients of a killed gateway); held (attempts granted before a fetcher was stopped)
+action: kind, target, pid, at, end; ports (clients of a gateway that is killed or stopped); held (attempts granted before a
+    fetcher was stopped)
 """
-import bisect
 import collections
 import typing
 
 GRACE = 1.0  # an answer comes by its deadline and this
 RESUME = 2.5  # dispatch goes on within this and T
 RACE = 0.25  # a request that meets the end of an idle connection learns it that soon
-AFTERMATH = 4.0  # a provider's failure is felt so long after it: breaker, a probe's time-out
+AFTERMATH = 4.0  # a provider's failure is felt so long after it: a call's time-out of 2 s, the breaker's 1 s, a probe's 1 s
 PATIENT = 10.0  # who has less may be told that it is not enough
 WAITING = 5  # requests that must wait, or a pause in dispatch means nothing
-FLAT, FLAT_KB = 1.10, 512  # memory grows by no more than this share and this much
+FLAT, FLAT_KB = 1.10, 512  # memory grows by no more than this share; and where young processes are compared, this much
 SETTLED, MINUTE = 120.0, 60.0
 
-DEADLINES = {"deadline_unmeetable", "deadline_passed", "scheduler_gone"}  # the last: it was away when the deadline came
-PROVIDER = {"breaker_open", "hold", "deadline_unmeetable", "deadline_passed"}  # and upstream_...
+AT_ONCE = "deadline_unmeetable"
+PROVIDER = {"breaker_open", AT_ONCE, "deadline_passed"}  # and upstream_...
 
 
 class Breach(typing.NamedTuple):
@@ -74,12 +74,18 @@ class Case:
         self.reasons = collections.Counter()
         actions = record["actions"]
         self.stalls = merged([tuple(s) for s in record["stalls"]])
-        self.stopped = merged([(a["at"], a["end"]) for a in actions if a["kind"] == "stop" and is_gateway(a["target"])])
+        self.stopped = [(a["at"], a["end"], set(a["ports"])) for a in actions if a["kind"] == "stop" and is_gateway(a["target"])]
         self.away = merged([(a["at"], a["end"] + RESUME) for a in actions if a["kind"] in ("kill", "stop", "term")
                             and a["target"] in ("scheduler", "fetcher")])
         self.failing = merged([(a["at"], self.later(a["end"], AFTERMATH)) for a in actions if a["kind"] == "provider"
                                or (a["kind"] == "descriptors" and a["target"] == "fetcher")])
         self.killed = [(a["at"], a["end"], set(a["ports"])) for a in actions if a["kind"] == "kill" and is_gateway(a["target"])]
+        self.closing = merged([(a["at"], a["end"] + RACE) for a in actions if a["kind"] in ("kill", "term")
+                               and is_gateway(a["target"])])
+        self.troubled = merged([(a["at"], a["end"] + RESUME) for a in actions if a["target"] != "metricsd"
+                                and a["kind"] in ("kill", "stop", "term", "descriptors", "provider")])
+        self.gone = merged([(a["at"], a["end"] + RESUME) for a in actions if a["target"] == "scheduler"
+                            and a["kind"] in ("kill", "stop", "term", "descriptors")])
 
     def breach(self, kind, what):
         self.breaches.append(Breach(kind, what))
@@ -98,14 +104,29 @@ class Case:
 
     def by_kill(self, attempt):
         """Whether that try ended with the gateway that had its connection."""
-        return any(attempt["port"] in ports and at - GRACE <= attempt["end"] and attempt["sent"] <= end
+        return any(attempt["port"] in ports and attempt["sent"] <= end and at <= attempt["end"] <= end + GRACE
                    for at, end, ports in self.killed)
 
     # Answers
 
+    def forgiven(self, attempt, start, end):
+        """How long nothing could be done about it: the bench was late, or the gateway that had the connection was stopped."""
+        stopped = [(at, until) for at, until, ports in self.stopped if attempt["port"] in ports]
+        return overlap(merged([*self.stalls, *stopped]), start, end)
+
+    def short_of_time(self, request):
+        """Whether it had little, and there is a cause why that was not enough."""
+        reason, end = request["reason"], request["end"]
+        if request["patience"] >= PATIENT:
+            return False
+        if reason == "deadline_passed":
+            return overlap(self.troubled, request["start"], end) > 0
+        stopped = any(a <= end <= b + RESUME and request["tries"][-1]["port"] in ports for a, b, ports in self.stopped)
+        return reason == AT_ONCE or (reason == "scheduler_gone" and (stopped or any(a <= end <= b for a, b in self.gone)))
+
     def excused(self, request):
         reason = request["reason"] or ""
-        if reason in DEADLINES and request["patience"] < PATIENT:
+        if self.short_of_time(request):
             return True
         provider = reason in PROVIDER or reason.startswith("upstream_") or (not reason and request["status"] == 500)
         return provider and overlap(self.failing, request["start"], request["end"]) > 0
@@ -113,7 +134,8 @@ class Case:
     def try_again(self, request, attempt):
         """A try that got no answer, after which the client asked once more."""
         took = attempt["end"] - attempt["sent"]
-        race = took - overlap(self.stalls, attempt["sent"], attempt["end"]) <= RACE
+        race = took - overlap(self.stalls, attempt["sent"], attempt["end"]) <= RACE and \
+            any(a <= attempt["end"] <= b for a, b in self.closing)
         if not (attempt["reused"] and attempt["how"] == "closed"):
             self.breach("cut", f"{request['id']}: {attempt['how']} on a new connection")
         elif not race and not self.by_kill(attempt):
@@ -150,7 +172,7 @@ class Case:
     def answer(self, request, counts):
         start, end = request["tries"][-1]["sent"], request["end"]  # who asks anew has a new deadline
         late = end - start - request["patience"] - GRACE
-        late -= overlap(self.stalls, start, end) + overlap(self.stopped, start, end)
+        late -= self.forgiven(request["tries"][-1], start, end)
         if late > 0:
             self.breach("late", f"{request['id']}: {late:.2f} s after its deadline and {GRACE} s")
         if request["status"] == 200 and request["good"]:
@@ -257,21 +279,28 @@ class Case:
             if len(strange) > 1 + starved[process]:
                 self.breach("died", f"{process}: {len(strange) - 1} times by itself, among pids {sorted(strange)}")
 
+    def grown(self, who, values, slack_kb):
+        """values: (age, kB). Most of the third minute, most of the last; None: too short to say."""
+        end = values[-1][0]
+        early = [kb for age, kb in values if SETTLED <= age < SETTLED + MINUTE]
+        last = [kb for age, kb in values if age > end - MINUTE]
+        if end < SETTLED + 2 * MINUTE or not early:
+            return None
+        if max(last) > max(early) * FLAT + slack_kb:
+            self.breach("memory", f"{who}: {max(early)} kB after two minutes, {max(last)} kB at the end")
+        return max(early), max(last)
+
     def memory(self):
-        self.figures["memory"] = {}
-        samples = collections.defaultdict(list)
-        for at, process, _, kilobytes in self.record["memory"]:
-            samples[process].append((at - self.record["began"], kilobytes))
-        for process, values in sorted(samples.items()):
-            end = values[-1][0]
-            split = bisect.bisect(values, (SETTLED + MINUTE,))
-            early = [kb for at, kb in values[:split] if at >= SETTLED]
-            last = [kb for at, kb in values if at > end - MINUTE]
-            if end < SETTLED + 2 * MINUTE or not early:
-                continue
-            self.figures["memory"][process] = (max(early), max(last))
-            if max(last) > max(early) * FLAT + FLAT_KB:
-                self.breach("memory", f"{process}: {max(early)} kB after two minutes, {max(last)} kB at the end")
+        """Of each process from its own start on; and of each name, whose processes may be of any age, from the run's."""
+        lives, names = collections.defaultdict(list), collections.defaultdict(list)
+        for at, process, pid, kilobytes in self.record["memory"]:
+            lives[process, pid].append((at, kilobytes))
+            names[process].append((at - self.record["began"], kilobytes))
+        found = {process: self.grown(process, values, FLAT_KB) for process, values in sorted(names.items())}
+        for (process, pid), life in lives.items():
+            born = life[0][0]
+            self.grown(f"{process}, pid {pid}", [(at - born, kb) for at, kb in life], 0)
+        self.figures["memory"] = {process: both for process, both in found.items() if both}
 
 
 def judge(record):

@@ -84,7 +84,7 @@ def test_answers(record, changes, found):
 CUTS = {
     "closed while it waited": (cut(200), ["cut"]),
     "and not asked again": (cut(200, again=False), ["cut"]),
-    "closed as it was sent: idle": (cut(200, after=0.01), []),
+    "closed as it was sent, and nobody did anything to its gateway": (cut(200, after=0.01), ["cut"]),
     "as it was sent, on a new connection": (cut(200, after=0.01, reused=False), ["cut"]),
     "within its answer": (cut(200, how="broken"), ["cut"]),
     "refused": (cut(200, how="refused", reused=False, again=False), ["cut"]),
@@ -95,6 +95,16 @@ CUTS = {
 def test_cuts(record, forged, found):
     record["requests"].append(forged)
     assert kinds(record) == found
+
+
+def test_an_idle_connection_is_closed_by_a_gateway_that_goes(record):
+    record["requests"].append(cut(200, after=0.01))
+    for each, found in [(action("term", "gateway-2", 2.5, 4), []), (action("kill", "gateway", 2.9, 3.4), []),
+                        (action("term", "gateway-2", 1.5, 2), ["cut"]), (action("term", "scheduler", 2.5, 4), ["cut"]),
+                        (action("stop", "gateway", 2.5, 4), ["cut"]), (action("descriptors", "gateway", 2.5, 4), ["cut"])]:
+        assert kinds(record | {"actions": [each]}) == found, each
+    record["requests"][-1] = cut(200, after=0.3)
+    assert kinds(record | {"actions": [action("term", "gateway-2", 2.5, 4)]}) == ["cut"]
 
 
 @pytest.mark.parametrize("again", [True, False])
@@ -151,8 +161,24 @@ def test_lateness_of_the_bench_and_of_a_stopped_gateway_is_forgiven(record):
     late = copy.deepcopy(record)
     assert kinds(late) == ["late"]
     assert kinds(late | {"stalls": [[BEGAN + 5, BEGAN + 6.1]]}) == []
-    assert kinds(late | {"actions": [action("stop", "gateway", 4.5, 9.5)]}) == []
-    assert kinds(late | {"actions": [action("stop", "metricsd", 4.5, 9.5)]}) == ["late"]
+    stop = action("stop", "gateway", 4.5, 9.5, ports=[4050])
+    assert kinds(late | {"actions": [stop]}) == []
+    assert kinds(late | {"actions": [stop | {"ports": [4051]}]}) == ["late"]  # the other gateway has that one
+    assert kinds(late | {"actions": [stop | {"target": "metricsd"}]}) == ["late"]
+    late["requests"][50]["end"] += 5
+    assert kinds(late | {"actions": [stop], "stalls": [[BEGAN + 5, BEGAN + 9]]}) == ["late"]  # not forgiven twice
+
+
+def test_who_has_little_time_runs_out_of_it_for_a_cause(record):
+    record["requests"][50] |= {"status": 504, "reason": "deadline_passed", "patience": 3.0}
+    assert kinds(record) == ["failed"]
+    assert kinds(record | {"actions": [action("kill", "fetcher", 4.5, 4.6)]}) == []
+    assert kinds(record | {"actions": [action("kill", "metricsd", 4.5, 4.6)]}) == ["failed"]
+    assert kinds(record | {"actions": [action("kill", "fetcher", 0.5, 1.0)]}) == ["failed"]
+    record["requests"][50] |= {"status": 503, "reason": "scheduler_gone"}
+    assert kinds(record | {"actions": [action("stop", "scheduler", 4.5, 9.5)]}) == []
+    assert kinds(record | {"actions": [action("stop", "fetcher", 4.5, 9.5)]}) == ["failed"]
+    assert kinds(record | {"actions": [action("stop", "scheduler", 6, 9.5)]}) == ["failed"]
 
 
 ARRIVED_49 = arrived_ns(49)
@@ -229,14 +255,27 @@ def test_dispatch_that_ends_for_good(record):
     assert kinds(record) == ["dispatch"]
 
 
+def weighed(process, pid, seconds, slope_kb=0.0, start=0):
+    return [[BEGAN + start + second, process, pid, 5000 + (second % 7) * 20 + int(second * slope_kb)]
+            for second in range(seconds)]
+
+
 def test_memory(record):
-    flat = [[BEGAN + second, "gateway", 7, 5000 + (second % 7) * 20] for second in range(400)]
-    slope = [[BEGAN + second, "scheduler", 8, 5000 + second * 8] for second in range(400)]
+    flat, slope = weighed("gateway", 7, 400), weighed("scheduler", 8, 400, slope_kb=8)
     assert kinds(record | {"memory": flat}) == []
     breaches, figures = oracle.judge(record | {"memory": flat + slope})
-    assert [breach.kind for breach in breaches] == ["memory"] and "scheduler" in breaches[0].what
+    assert {breach.kind for breach in breaches} == {"memory"} and all("scheduler" in breach.what for breach in breaches)
     assert figures["memory"]["gateway"] == (5120, 5120)
     assert kinds(record | {"memory": slope[:200]}) == []  # too short to say
+
+
+def test_memory_of_one_life_and_of_many(record):
+    assert kinds(record | {"memory": weighed("gateway", 7, 400, slope_kb=2.0)}) == []  # 480 kB from minute 3 on: 9 %
+    assert kinds(record | {"memory": weighed("gateway", 7, 400, slope_kb=2.8)}) == ["memory"]  # 13 %
+    lives = [each for i in range(8) for each in weighed("gateway", i, 50, 2.8, start=50 * i)]
+    assert kinds(record | {"memory": lives, "actions": [action("kill", "gateway", 0, 0, pid=i) for i in range(8)]}) == []
+    grown = [[at, process, pid, kb + int(2 * (at - BEGAN) * 2.8)] for at, process, pid, kb in lives]
+    assert kinds(record | {"memory": grown, "actions": [action("kill", "gateway", 0, 0, pid=i) for i in range(8)]}) == ["memory"]
 
 
 def test_a_death_that_nobody_ordered(record):
