@@ -19,6 +19,7 @@ import typing
 
 GRACE = 1.0  # an answer comes by its deadline and this
 RESUME = 2.5  # dispatch goes on within this and T
+SAME = 0.1  # two things that are done so close together are done at once
 RACE = 0.25  # a request that meets the end of an idle connection learns it that soon
 AFTERMATH = 4.0  # a provider's failure is felt so long after it: a call's time-out of 2 s, the breaker's 1 s, a probe's 1 s
 PATIENT = 10.0  # who has less may be told that it is not enough
@@ -59,9 +60,13 @@ def is_gateway(name):
 
 
 def causes(troubles):
-    """(when, what): those to which a pause is put down; scheduler and fetcher rather than others of the same time."""
-    found = [(at, what) for at, _, what in troubles]
-    return [each for each in found if each[1].endswith(("scheduler", "fetcher"))] or found
+    """(since when dispatch could go on, what): those to which a pause is put down: the last of them, and scheduler and
+    fetcher rather than others; none while the provider fails."""
+    if any(what.startswith(("provider", "descriptors")) for _, _, what in troubles):
+        return []
+    found = [(at + wait - RESUME, what) for at, wait, what in troubles]
+    found = [each for each in found if each[1].endswith(("scheduler", "fetcher"))] or found
+    return [each for each in found if each[0] >= max(since for since, _ in found) - SAME]
 
 
 class Case:
@@ -253,8 +258,8 @@ class Case:
         pauses = collections.defaultdict(list)
         for before, after in zip(times, [*times[1:], self.record["ended"]]):
             hit = [t for t in troubles if t[0] < after and t[0] + t[1] + window > before]
-            for at, what in causes(hit):
-                pauses[what].append(after - max(at, before))
+            for since, what in causes(hit):
+                pauses[what].append(max(0.0, after - max(since, before)))
             due = max([before + RESUME, *(at + wait for at, wait, _ in hit)]) + window
             late = after - due - overlap(self.stalls, before, after)
             if late > 0 and self.waits(before, after):

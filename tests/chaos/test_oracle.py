@@ -234,7 +234,9 @@ def test_dispatch_must_go_on(record):
     breaches, figures = oracle.judge(record | {"actions": [action("kill", "scheduler", 4.1, 4.4)]})
     assert breaches == []
     assert figures["dispatch resumes"]["kill scheduler"] == pytest.approx(2.4, abs=0.11)
-    assert kinds(record | {"actions": [action("stop", "fetcher", 2.9, 4.5)]}) == []
+    breaches, figures = oracle.judge(record | {"actions": [action("stop", "fetcher", 2.9, 4.5)]})
+    assert breaches == []
+    assert figures["dispatch resumes"]["stop fetcher"] == pytest.approx(2.0, abs=0.11)
     assert kinds(record | {"actions": [action("stop", "fetcher", 2.9, 3.5)]}) == ["dispatch"]
     assert kinds(record | {"actions": [action("provider", "simulator", 2.9, 3.5)]}) == []
     assert kinds(record | {"actions": [action("clock", "all", 4.1, 4.1)]}) == ["dispatch"]
