@@ -271,18 +271,16 @@ class Case:
     # Processes
 
     def deaths(self):
-        """Of all that lived under a name, one may end without our doing: the one that is there at the end. And libzmq ends a
-        process that has no descriptor for a peer that connects, of which nobody is warned."""
-        starved = collections.Counter(a["target"] for a in self.record["actions"] if a["kind"] == "descriptors")
-        ended = {(a["target"], a["pid"]) for a in self.record["actions"] if a["kind"] in ("kill", "term")}
-        seen = collections.defaultdict(set)
-        for _, process, pid, _ in self.record["memory"]:
-            seen[process].add(pid)
-        for process, pids in seen.items():
-            strange = [pid for pid in pids if (process, pid) not in ended]
-            self.figures["starved"] = self.figures.get("starved", 0) + max(0, len(strange) - 1)
-            if len(strange) > 1 + starved[process]:
-                self.breach("died", f"{process}: {len(strange) - 1} times by itself, among pids {sorted(strange)}")
+        """Who is not the last of his name has ended by our doing. Or for want of descriptors: libzmq ends a process that has
+        none for a peer that connects."""
+        taken = {kind: {(a["target"], a["pid"]) for a in self.record["actions"] if a["kind"] == kind}
+                 for kind in ("kill", "term", "descriptors")}
+        last = {process: pid for _, process, pid, _ in self.record["memory"]}
+        gone = {(process, pid) for _, process, pid, _ in self.record["memory"]} - set(last.items())
+        alone = gone - taken["kill"] - taken["term"]
+        self.figures["starved"] = len(alone & taken["descriptors"])
+        for process, pid in sorted(alone - taken["descriptors"]):
+            self.breach("died", f"{process}, pid {pid}, by itself")
 
     def grown(self, who, values, slack_kb):
         """values: (age, kB). Most of the third minute, most of the last; None: too short to say."""
