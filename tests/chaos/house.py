@@ -29,7 +29,7 @@ OPTIONS = {
 
 
 def sanitized(program):
-    """Such a program insists on being the first library, and cannot have its clock stepped."""
+    """Such a program insists on being the first library, and cannot have its clock stepped; and it keeps what it frees."""
     return b"libasan" in subprocess.run(["ldd", program], capture_output=True, check=True).stdout
 
 
@@ -76,7 +76,8 @@ class House:
     def __init__(self, folder, options):
         self.folder, self.began = folder, time.time()
         programs, self.offset = stack.BIN, None
-        if not sanitized(programs / "sluice-gateway"):
+        self.sanitized = sanitized(programs / "sluice-gateway")
+        if not self.sanitized:
             programs, self.offset = fake_clock(folder)
         self.has_disk = small_disk(folder / "state")
         self.deployed = Deployed(folder, programs, SIMULATOR_FAULTS=PATH, **OPTIONS | options)
@@ -112,7 +113,7 @@ class House:
     def cannot(self):
         """Kinds of actions that are not possible here, and why."""
         kinds = {} if self.has_disk else {"disk": "not allowed to mount a file system for STATE_DIR"}
-        return kinds if self.offset else kinds | {"clock": "programs with sanitizers take no other clock"}
+        return kinds if not self.sanitized else kinds | {"clock": "programs with sanitizers take no other clock"}
 
     @property
     def port(self):

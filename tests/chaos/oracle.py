@@ -5,7 +5,8 @@ Times are seconds of CLOCK_MONOTONIC, which bench and simulator share.
 
 record = {
   "window": T, "burst": N, "requests": [...], "arrivals": [...], "actions": [...], "granted": [attempt, ...],
-  "stalls": [[from, to], ...], "memory": [[at, process, pid, kB], ...], "began": t, "ended": t }
+  "stalls": [[from, to], ...], "memory": [[at, process, pid, kB], ...], "sanitized": programs whose memory means nothing,
+  "began": t, "ended": t }
 
 request: id, start, end, patience, outcome (answered, left, cut, silent), status, reason, good (is it the right answer?),
     extra (bytes that nobody asked for), tries: [{port, reused, sent, end, how}]
@@ -295,6 +296,9 @@ class Case:
 
     def memory(self):
         """Of each process from its own start on; and of each name, whose processes may be of any age, from the run's."""
+        self.figures["memory"] = {}
+        if self.record["sanitized"]:
+            return
         lives, names = collections.defaultdict(list), collections.defaultdict(list)
         for at, process, pid, kilobytes in self.record["memory"]:
             lives[process, pid].append((at, kilobytes))

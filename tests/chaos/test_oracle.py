@@ -33,7 +33,7 @@ def record():
     arrivals = [{"ns": arrived_ns(i), "verdict": "ok", "attempt": f"c{i}-0.{i}"} for i in range(100)]
     requests = [request(i, BEGAN + max(0, 0.1 * i - 1), BEGAN + 0.55 + i * 0.1) for i in range(100)]
     return {"window": WINDOW, "burst": 1, "requests": requests, "arrivals": arrivals, "granted": [str(i) for i in range(100)],
-            "actions": [], "stalls": [], "memory": [], "began": BEGAN, "ended": BEGAN + 11}
+            "actions": [], "stalls": [], "memory": [], "sanitized": False, "began": BEGAN, "ended": BEGAN + 11}
 
 
 def kinds(record):
@@ -269,6 +269,7 @@ def test_memory(record):
     assert {breach.kind for breach in breaches} == {"memory"} and all("scheduler" in breach.what for breach in breaches)
     assert figures["memory"]["gateway"] == (5120, 5120)
     assert kinds(record | {"memory": slope[:200]}) == []  # too short to say
+    assert kinds(record | {"memory": slope, "sanitized": True}) == []
 
 
 def test_memory_of_one_life_and_of_many(record):
