@@ -4,12 +4,12 @@ what was done to the stack meanwhile. Pure: it judges records that may as well b
 Times are seconds of CLOCK_MONOTONIC, which bench and simulator share.
 
 record = {
-  "window": T, "burst": N, "requests": [...], "arrivals": [...], "actions": [...], "granted": [attempt, ...],
-  "stalls": [[from, to], ...], "memory": [[at, process, pid, kB], ...], "sanitized": programs whose memory means nothing,
-  "began": t, "ended": t }
+  "window": T, "burst": N, "fifo": is it the queue's policy?, "sanitized": does the programs' memory mean nothing?,
+  "requests": [...], "arrivals": [...], "actions": [...], "granted": [attempt, ...],
+  "stalls": [[from, to], ...], "memory": [[at, process, pid, kB], ...], "began": t, "ended": t }
 
-request: id, start, end, patience, outcome (answered, left, cut, silent), status, reason, good (is it the right answer?),
-    extra (bytes that nobody asked for), tries: [{port, reused, sent, end, how}]
+request: id, start, end, patience, shared (may others ask for the same?), outcome (answered, left, cut, silent), status,
+    reason, good (is it the right answer?), extra (bytes that nobody asked for), tries: [{port, reused, sent, end, how}]
     (how: answered, closed before any byte, broken within the answer, left, silent, refused)
 arrival: the simulator's own entries: ns, verdict, attempt (request.number)
 action: kind, target, pid, at, end; ports (clients of a gateway that is killed or stopped); held (attempts granted before a
@@ -80,16 +80,18 @@ class Case:
         self.reasons = collections.Counter()
         actions = record["actions"]
         self.stalls = merged([tuple(s) for s in record["stalls"]])
-        self.stopped = [(a["at"], a["end"], set(a["ports"])) for a in actions if a["kind"] == "stop" and is_gateway(a["target"])]
+        self.killed, self.stopped = ([(a["at"], a["end"], set(a["ports"])) for a in actions if a["kind"] == kind
+                                      and is_gateway(a["target"])] for kind in ("kill", "stop"))
         self.away = merged([(a["at"], a["end"] + RESUME) for a in actions if a["kind"] in ("kill", "stop", "term")
                             and a["target"] in ("scheduler", "fetcher")])
         self.failing = merged([(a["at"], self.later(a["end"], AFTERMATH)) for a in actions if a["kind"] == "provider"
                                or (a["kind"] == "descriptors" and a["target"] == "fetcher")])
-        self.killed = [(a["at"], a["end"], set(a["ports"])) for a in actions if a["kind"] == "kill" and is_gateway(a["target"])]
         self.closing = merged([(a["at"], a["end"] + RACE) for a in actions if a["kind"] in ("kill", "term")
                                and is_gateway(a["target"])])
         self.troubled = merged([(a["at"], a["end"] + RESUME) for a in actions if a["target"] != "metricsd"
                                 and a["kind"] in ("kill", "stop", "term", "descriptors", "provider")])
+        self.shuffled = merged([(a["at"], a["end"] + RESUME) for a in actions if a["target"] == "scheduler"
+                                or is_gateway(a["target"])])
         self.gone = merged([(a["at"], a["end"] + RESUME) for a in actions if a["target"] == "scheduler"
                             and a["kind"] in ("kill", "stop", "term", "descriptors")])
 
@@ -218,6 +220,25 @@ class Case:
         self.figures |= {"arrivals": len(arrivals), "rejected": len(rejected),
                          "least gap": min((gap for gap, _ in gaps), default=0) / 1e9}
 
+    def order(self):
+        """A call whose attempt is lost has its old place: nobody who came later is sent before it is sent again. But for
+        gateways, whoever of them finds a new scheduler first, and for calls that fail, which are made again after a pause."""
+        came = {r["id"]: r["start"] for r in self.record["requests"] if not r["shared"]}
+        excused = merged([*self.shuffled, *self.failing])
+        sent, again = [], {}
+        for arrival in self.record["arrivals"] if self.record["fifo"] else []:
+            name, at = (arrival["attempt"] or "").rpartition(".")[0], arrival["ns"] / 1e9
+            if name not in came:
+                continue
+            before = again.get(name, len(sent))
+            later = [other for other, _ in sent[before + 1:] if came[other] > came[name]]
+            if later and not overlap(excused, sent[before][1], at):
+                self.breach("overtaken", f"{name}: sent again {at - sent[before][1]:.2f} s later, after {len(later)} "
+                            "who came later")
+            again[name] = len(sent)
+            sent.append((name, at))
+        self.figures["lost"] = len(sent) - len(again)
+
     def expired(self):
         """A grant that a stopped fetcher held must not be fired when it goes on."""
         times = {arrival["attempt"].rpartition(".")[2]: arrival["ns"] / 1e9
@@ -313,6 +334,6 @@ class Case:
 def judge(record):
     """(breaches, figures)"""
     case = Case(record)
-    for look in (case.answers, case.arrivals, case.expired, case.dispatch, case.deaths, case.memory):
+    for look in (case.answers, case.arrivals, case.order, case.expired, case.dispatch, case.deaths, case.memory):
         look()
     return case.breaches, case.figures
