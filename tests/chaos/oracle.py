@@ -180,7 +180,7 @@ class Case:
     def answer(self, request, counts):
         start, end = request["tries"][-1]["sent"], request["end"]  # who asks anew has a new deadline
         late = end - start - request["patience"] - GRACE
-        late -= self.forgiven(request["tries"][-1], start, end)
+        late -= self.forgiven(request["tries"][-1], start, end) if late > 0 else 0  # most are not, and it takes long
         if late > 0:
             self.breach("late", f"{request['id']}: {late:.2f} s after its deadline and {GRACE} s")
         if request["status"] == 200 and request["good"]:
@@ -283,7 +283,8 @@ class Case:
             for since, what in causes(hit):
                 pauses[what].append(max(0.0, after - max(since, before)))
             due = max([before + RESUME, *(at + wait for at, wait, _ in hit)]) + window
-            late = after - due - overlap(self.stalls, before, after)
+            late = after - due
+            late -= overlap(self.stalls, before, after) if late > 0 else 0
             if late > 0 and self.waits(before, after):
                 self.breach("dispatch", f"nothing sent for {after - before:.2f} s, {late:.2f} s too long; last: "
                             f"{hit[-1][2] if hit else 'nothing was done'}")
