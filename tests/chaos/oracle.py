@@ -92,8 +92,10 @@ class Case:
                                 and a["kind"] in ("kill", "stop", "term", "descriptors", "provider")])
         self.shuffled = merged([(a["at"], a["end"] + RESUME) for a in actions if a["target"] == "scheduler"
                                 or is_gateway(a["target"])])
-        self.gone = merged([(a["at"], a["end"] + RESUME) for a in actions if a["target"] == "scheduler"
-                            and a["kind"] in ("kill", "stop", "term", "descriptors")])
+        # A gateway without descriptors cannot connect to a new scheduler.
+        self.gone = merged([(a["at"], a["end"] + RESUME) for a in actions
+                            if (a["target"] == "scheduler" and a["kind"] in ("kill", "stop", "term", "descriptors"))
+                            or (is_gateway(a["target"]) and a["kind"] == "descriptors")])
 
     def breach(self, kind, what):
         self.breaches.append(Breach(kind, what))
@@ -222,11 +224,12 @@ class Case:
 
     def order(self):
         """A call whose attempt is lost has its old place: nobody who came later is sent before it is sent again. But for
-        gateways, whoever of them finds a new scheduler first, and for calls that fail, which are made again after a pause."""
+        gateways, whoever of them finds a new scheduler first, and for calls that fail, which are made again after a pause. Of
+        a burst, several may be on their way at once."""
         came = {r["id"]: r["start"] for r in self.record["requests"] if not r["shared"]}
         excused = merged([*self.shuffled, *self.failing])
         sent, again = [], {}
-        for arrival in self.record["arrivals"] if self.record["fifo"] else []:
+        for arrival in self.record["arrivals"] if self.record["fifo"] and self.record["burst"] == 1 else []:
             name, at = (arrival["attempt"] or "").rpartition(".")[0], arrival["ns"] / 1e9
             if name not in came:
                 continue

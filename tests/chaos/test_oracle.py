@@ -180,6 +180,8 @@ def test_who_has_little_time_runs_out_of_it_for_a_cause(record):
     assert kinds(record | {"actions": [action("stop", "scheduler", 4.5, 9.5)]}) == []
     assert kinds(record | {"actions": [action("stop", "fetcher", 4.5, 9.5)]}) == ["failed"]
     assert kinds(record | {"actions": [action("stop", "scheduler", 6, 9.5)]}) == ["failed"]
+    assert kinds(record | {"actions": [action("kill", "scheduler", 2, 3), action("descriptors", "gateway", 1, 4)]}) == []
+    assert kinds(record | {"actions": [action("kill", "scheduler", 2, 3), action("descriptors", "fetcher", 1, 4)]}) == ["failed"]
 
 
 ARRIVED_49 = arrived_ns(49)
@@ -222,7 +224,7 @@ def test_who_is_sent_again_goes_before_those_who_came_later(record):
     assert oracle.judge(again_at(50))[1]["lost"] == 1
     late = again_at(51)
     assert kinds(late) == ["overtaken"]
-    assert kinds(late | {"fifo": False}) == []
+    assert kinds(late | {"fifo": False}) == kinds(late | {"burst": 2}) == []
     for each, found in [(action("kill", "fetcher", 5.4, 5.5), ["overtaken"]), (action("kill", "scheduler", 5.4, 5.5), []),
                         (action("stop", "gateway", 4.4, 9.5), []), (action("provider", "simulator", 2.4, 4.5), []),
                         (action("kill", "scheduler", 2.4, 2.5), ["overtaken"])]:
