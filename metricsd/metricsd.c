@@ -58,7 +58,7 @@ static struct text give_policy(void *arg)
 static const struct web_sources sources = {
     .state = give_state, .history = give_history, .metrics = give_metrics, .policy = give_policy};
 
-/* What has waited while this process was stopped comes all at once, and the C library would keep its memory. */
+/* What has waited while this process was stopped comes all at once; the C library would keep its memory. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct metricsd *metricsd = arg;

@@ -16,6 +16,7 @@ action: kind, target, pid, at, end; ports (clients of a gateway that is killed o
     fetcher was stopped)
 """
 import collections
+import statistics
 import typing
 
 GRACE = 1.0  # an answer comes by its deadline and this
@@ -25,7 +26,9 @@ RACE = 0.25  # a request that meets the end of an idle connection learns it that
 AFTERMATH = 4.0  # a provider's failure is felt so long after it: a call's time-out of 2 s, the breaker's 1 s, a probe's 1 s
 PATIENT = 10.0  # who has less may be told that it is not enough
 WAITING = 5  # requests that must wait, or a pause in dispatch means nothing
-FLAT, FLAT_KB = 1.10, 512  # memory grows by no more than this share; and where young processes are compared, this much
+FLAT = 1.10  # memory grows by no more than this share,
+TOP_KB = 128  # and what the C library keeps at the end of its heap; and
+YOUNG_KB = 512  # where processes are compared that may be young
 SETTLED, MINUTE = 120.0, 60.0
 
 AT_ONCE = "deadline_unmeetable"
@@ -309,15 +312,16 @@ class Case:
             self.breach("died", f"{process}, pid {pid}, by itself")
 
     def grown(self, who, values, slack_kb):
-        """values: (age, kB). Most of the third minute, most of the last; None: too short to say."""
+        """values: (age, kB). The middle ones of the third minute and of the last; None: too short to say."""
         end = values[-1][0]
         early = [kb for age, kb in values if SETTLED <= age < SETTLED + MINUTE]
         last = [kb for age, kb in values if age > end - MINUTE]
         if end < SETTLED + 2 * MINUTE or not early:
             return None
-        if max(last) > max(early) * FLAT + slack_kb:
-            self.breach("memory", f"{who}: {max(early)} kB after two minutes, {max(last)} kB at the end")
-        return max(early), max(last)
+        before, after = statistics.median_low(early), statistics.median_low(last)
+        if after > before * FLAT + slack_kb:
+            self.breach("memory", f"{who}: {before} kB after two minutes, {after} kB at the end")
+        return before, after
 
     def memory(self):
         """Of each process from its own start on; and of each name, whose processes may be of any age, from the run's."""
@@ -328,10 +332,10 @@ class Case:
         for at, process, pid, kilobytes in self.record["memory"]:
             lives[process, pid].append((at, kilobytes))
             names[process].append((at - self.record["began"], kilobytes))
-        found = {process: self.grown(process, values, FLAT_KB) for process, values in sorted(names.items())}
+        found = {process: self.grown(process, values, YOUNG_KB) for process, values in sorted(names.items())}
         for (process, pid), life in lives.items():
             born = life[0][0]
-            self.grown(f"{process}, pid {pid}", [(at - born, kb) for at, kb in life], 0)
+            self.grown(f"{process}, pid {pid}", [(at - born, kb) for at, kb in life], TOP_KB)
         self.figures["memory"] = {process: both for process, both in found.items() if both}
 
 

@@ -290,14 +290,14 @@ def test_memory(record):
     assert kinds(record | {"memory": flat}) == []
     breaches, figures = oracle.judge(record | {"memory": flat + slope})
     assert {breach.kind for breach in breaches} == {"memory"} and all("scheduler" in breach.what for breach in breaches)
-    assert figures["memory"]["gateway"] == (5120, 5120)
+    assert figures["memory"]["gateway"] == (5060, 5060)
     assert kinds(record | {"memory": slope[:200]}) == []  # too short to say
     assert kinds(record | {"memory": slope, "sanitized": True}) == []
 
 
 def test_memory_of_one_life_and_of_many(record):
-    assert kinds(record | {"memory": weighed("gateway", 7, 400, slope_kb=2.0)}) == []  # 480 kB from minute 3 on: 9 %
-    assert kinds(record | {"memory": weighed("gateway", 7, 400, slope_kb=2.8)}) == ["memory"]  # 13 %
+    assert kinds(record | {"memory": weighed("gateway", 7, 400, slope_kb=2.4)}) == []  # 528 kB from minute 3 on: 10 %
+    assert kinds(record | {"memory": weighed("gateway", 7, 400, slope_kb=3.4)}) == ["memory"]  # 748 kB
     lives = [each for i in range(8) for each in weighed("gateway", i, 50, 2.8, start=50 * i)]
     record["actions"] = [action("kill", "gateway", 0, 0, pid=i) for i in range(8)]
     assert kinds(record | {"memory": lives}) == []
