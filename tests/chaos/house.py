@@ -58,14 +58,16 @@ def small_disk(folder):
     return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def clients_of(pid):
-    """The local ports of whoever is connected to that gateway over TCP."""
+def clients_of(pid, port):
+    """The local ports of whoever is connected over TCP to that gateway, which listens on that port. Others may have thousands
+    of connections here, which must not take the time of the bench: in a thread."""
     inodes = set()
     for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):
             inodes.add(os.readlink(fd).removeprefix("socket:[").rstrip("]"))
-    rows = pathlib.Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
-    return [int(row[2].split(":")[1], 16) for row in map(str.split, rows) if row[9] in inodes and row[3] == CONNECTED]
+    with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
+        rows = [row.split() for row in table if f":{port:04X} " in row]
+    return [int(row[2].split(":")[1], 16) for row in rows if row[9] in inodes and row[3] == CONNECTED]
 
 
 def state_of(pid):
@@ -175,7 +177,7 @@ class House:
         if action.target in plan.GATEWAYS:
             record["at"] = time.monotonic()
             await self.freeze(pid)
-            record["ports"] = clients_of(pid)
+            record["ports"] = await asyncio.to_thread(clients_of, pid, self.port)
             os.kill(pid, signal.SIGKILL)
         else:
             record["at"] = await asyncio.to_thread(self.strike, action, pid, signal.SIGKILL)
@@ -209,7 +211,7 @@ class House:
         if action.target == "fetcher":
             record["held"] = self.granted()[-8:]  # more are never out at once
         elif action.target in plan.GATEWAYS:
-            record["ports"] = clients_of(pid)
+            record["ports"] = await asyncio.to_thread(clients_of, pid, self.port)
         try:
             await asyncio.sleep(action.seconds)
         finally:
