@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "common/resident.h"
+
 #define SECOND_US 1000000LL
 #define MINUTE    60
 #define CATCH_UP  4 /* of a tick's lateness, this part moves the clock of the steps */
@@ -71,7 +73,7 @@ static void name_series(struct history *history)
 
 struct history *history_new(void)
 {
-    struct history *history = calloc(1, sizeof(*history));
+    struct history *history = resident_new(sizeof(*history));
 
     if (!history)
         return NULL;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #include "metricsd/feed_endpoint.h"
 
 #define TICK_SECONDS 1
+#define TRIM_TICKS   5
+#define TRIM_BYTES   65536 /* kept for what comes next */
 
 static struct text give_metrics(void *arg)
 {
@@ -55,11 +58,16 @@ static struct text give_policy(void *arg)
 static const struct web_sources sources = {
     .state = give_state, .history = give_history, .metrics = give_metrics, .policy = give_policy};
 
+/* What has waited while this process was stopped comes all at once; the C library would keep its memory. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
+    struct metricsd *metricsd = arg;
+
     (void)fd;
     (void)what;
-    metricsd_tick(arg);
+    metricsd_tick(metricsd);
+    if (++metricsd->ticks % TRIM_TICKS == 0)
+        malloc_trim(TRIM_BYTES);
 }
 
 static void on_drained(void *arg)

@@ -37,6 +37,7 @@ struct metricsd {
     struct state_parts parts; /* all of these */
     unsigned port;            /* of web */
     int64_t started_at_us;
+    unsigned ticks;
     uint64_t feed_seq;      /* events and snapshots put on the feed */
     uint64_t strange_total; /* messages that are not for us, and bad views */
     int64_t bad_logged;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "common/resident.h"
+
 #define JUDGE_US    2000000LL
 #define CLOCK_SET   50000LL /* by so much the clocks do not drift apart between two sends */
 #define ACCURACY_US 20      /* of the times of two sends */
@@ -37,7 +39,7 @@ static const char *const outcomes[] = {
 
 struct slots *slots_new(void)
 {
-    return calloc(1, sizeof(struct slots));
+    return resident_new(sizeof(struct slots));
 }
 
 void slots_free(struct slots *slots)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/resident.h"
+
 #define VALUE_MAX (1LL << 53) /* exact in a double, and too small for sums to overflow */
 
 static const struct {
@@ -40,7 +42,7 @@ struct store {
 
 struct store *store_new(int64_t now_us)
 {
-    struct store *store = calloc(1, sizeof(*store));
+    struct store *store = resident_new(sizeof(*store));
 
     if (store)
         store->since_us = now_us;

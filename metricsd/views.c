@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/json_check.h"
+#include "common/resident.h"
 
 struct kept {
     struct view view;
@@ -24,7 +25,7 @@ struct views {
 
 struct views *views_new(void)
 {
-    struct views *views = calloc(1, sizeof(*views));
+    struct views *views = resident_new(sizeof(*views));
 
     for (unsigned i = 0; views && i < VIEWS_MAX; i++)
         views->order[i] = &views->kept[i];

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "common/resident.h"
+
 _Static_assert(WINDOWS_PAIRS <= MESSAGE_PAIRS, "they are a part of the feed's snapshot");
 
 #define SLACK_US 100000LL /* ticks come so much too early or too late */
@@ -34,7 +36,7 @@ struct windows {
 
 struct windows *windows_new(void)
 {
-    struct windows *windows = calloc(1, sizeof(*windows));
+    struct windows *windows = resident_new(sizeof(*windows));
     unsigned place = 0;
 
     for (int i = 0; windows && i < HISTOGRAM_COUNT; i++) {

@@ -88,8 +88,8 @@ class Crowd:
         fields = [("X-Request-Id", name)]
         if patience != self.patience:
             fields.append(("Request-Timeout", f"{patience:g}"))
-        record = {"id": name, "start": time.monotonic(), "patience": patience, "outcome": "", "status": 0, "reason": None,
-                  "good": False, "extra": 0, "tries": []}
+        record = {"id": name, "start": time.monotonic(), "patience": patience, "shared": number in self.common, "outcome": "",
+                  "status": 0, "reason": None, "good": False, "extra": 0, "tries": []}
         return record, number, leaves, client.request_bytes(f"/proxy/score?cpf={number}", fields=fields)
 
     async def live(self, place):

@@ -15,7 +15,7 @@ BEGAN, WINDOW, PATIENCE = 1000.0, 0.05, 30.0
 def request(number, start, end, **changes):
     attempt = {"port": 4000 + number, "reused": True, "sent": start, "end": end, "how": "answered"}
     return {"id": f"c{number}-0", "start": start, "end": end, "patience": PATIENCE, "outcome": "answered", "status": 200,
-            "reason": None, "good": True, "extra": 0, "tries": [attempt]} | changes
+            "reason": None, "good": True, "shared": False, "extra": 0, "tries": [attempt]} | changes
 
 
 def action(kind, target, at, end, **changes):
@@ -32,8 +32,9 @@ def record():
     """100 requests, ten at a time, each sent in its turn."""
     arrivals = [{"ns": arrived_ns(i), "verdict": "ok", "attempt": f"c{i}-0.{i}"} for i in range(100)]
     requests = [request(i, BEGAN + max(0, 0.1 * i - 1), BEGAN + 0.55 + i * 0.1) for i in range(100)]
-    return {"window": WINDOW, "burst": 1, "requests": requests, "arrivals": arrivals, "granted": [str(i) for i in range(100)],
-            "actions": [], "stalls": [], "memory": [], "began": BEGAN, "ended": BEGAN + 11}
+    return {"window": WINDOW, "burst": 1, "fifo": True, "sanitized": False, "requests": requests, "arrivals": arrivals,
+            "granted": [str(i) for i in range(100)], "actions": [], "stalls": [], "memory": [], "began": BEGAN,
+            "ended": BEGAN + 11}
 
 
 def kinds(record):
@@ -84,7 +85,7 @@ def test_answers(record, changes, found):
 CUTS = {
     "closed while it waited": (cut(200), ["cut"]),
     "and not asked again": (cut(200, again=False), ["cut"]),
-    "closed as it was sent: idle": (cut(200, after=0.01), []),
+    "closed as it was sent, and nobody did anything to its gateway": (cut(200, after=0.01), ["cut"]),
     "as it was sent, on a new connection": (cut(200, after=0.01, reused=False), ["cut"]),
     "within its answer": (cut(200, how="broken"), ["cut"]),
     "refused": (cut(200, how="refused", reused=False, again=False), ["cut"]),
@@ -95,6 +96,16 @@ CUTS = {
 def test_cuts(record, forged, found):
     record["requests"].append(forged)
     assert kinds(record) == found
+
+
+def test_an_idle_connection_is_closed_by_a_gateway_that_goes(record):
+    record["requests"].append(cut(200, after=0.01))
+    for each, found in [(action("term", "gateway-2", 2.5, 4), []), (action("kill", "gateway", 2.9, 3.4), []),
+                        (action("term", "gateway-2", 1.5, 2), ["cut"]), (action("term", "scheduler", 2.5, 4), ["cut"]),
+                        (action("stop", "gateway", 2.5, 4), ["cut"]), (action("descriptors", "gateway", 2.5, 4), ["cut"])]:
+        assert kinds(record | {"actions": [each]}) == found, each
+    record["requests"][-1] = cut(200, after=0.3)
+    assert kinds(record | {"actions": [action("term", "gateway-2", 2.5, 4)]}) == ["cut"]
 
 
 @pytest.mark.parametrize("again", [True, False])
@@ -151,8 +162,26 @@ def test_lateness_of_the_bench_and_of_a_stopped_gateway_is_forgiven(record):
     late = copy.deepcopy(record)
     assert kinds(late) == ["late"]
     assert kinds(late | {"stalls": [[BEGAN + 5, BEGAN + 6.1]]}) == []
-    assert kinds(late | {"actions": [action("stop", "gateway", 4.5, 9.5)]}) == []
-    assert kinds(late | {"actions": [action("stop", "metricsd", 4.5, 9.5)]}) == ["late"]
+    stop = action("stop", "gateway", 4.5, 9.5, ports=[4050])
+    assert kinds(late | {"actions": [stop]}) == []
+    assert kinds(late | {"actions": [stop | {"ports": [4051]}]}) == ["late"]  # the other gateway has that one
+    assert kinds(late | {"actions": [stop | {"target": "metricsd"}]}) == ["late"]
+    late["requests"][50]["end"] += 5
+    assert kinds(late | {"actions": [stop], "stalls": [[BEGAN + 5, BEGAN + 9]]}) == ["late"]  # not forgiven twice
+
+
+def test_who_has_little_time_runs_out_of_it_for_a_cause(record):
+    record["requests"][50] |= {"status": 504, "reason": "deadline_passed", "patience": 3.0}
+    assert kinds(record) == ["failed"]
+    assert kinds(record | {"actions": [action("kill", "fetcher", 4.5, 4.6)]}) == []
+    assert kinds(record | {"actions": [action("kill", "metricsd", 4.5, 4.6)]}) == ["failed"]
+    assert kinds(record | {"actions": [action("kill", "fetcher", 0.5, 1.0)]}) == ["failed"]
+    record["requests"][50] |= {"status": 503, "reason": "scheduler_gone"}
+    assert kinds(record | {"actions": [action("stop", "scheduler", 4.5, 9.5)]}) == []
+    assert kinds(record | {"actions": [action("stop", "fetcher", 4.5, 9.5)]}) == ["failed"]
+    assert kinds(record | {"actions": [action("stop", "scheduler", 6, 9.5)]}) == ["failed"]
+    assert kinds(record | {"actions": [action("kill", "scheduler", 2, 3), action("descriptors", "gateway", 1, 4)]}) == []
+    assert kinds(record | {"actions": [action("kill", "scheduler", 2, 3), action("descriptors", "fetcher", 1, 4)]}) == ["failed"]
 
 
 ARRIVED_49 = arrived_ns(49)
@@ -184,6 +213,26 @@ def test_a_burst(record):
     assert kinds(record) == ["early"]
 
 
+def test_who_is_sent_again_goes_before_those_who_came_later(record):
+    """49 is sent at 5.4, lost, and again at 5.5 or 5.6."""
+    def again_at(place):
+        arrivals = list(record["arrivals"])
+        arrivals[place] = arrivals[place] | {"attempt": f"c49-0.{place}"}
+        return record | {"arrivals": arrivals}
+
+    assert kinds(again_at(50)) == []
+    assert oracle.judge(again_at(50))[1]["lost"] == 1
+    late = again_at(51)
+    assert kinds(late) == ["overtaken"]
+    assert kinds(late | {"fifo": False}) == kinds(late | {"burst": 2}) == []
+    for each, found in [(action("kill", "fetcher", 5.4, 5.5), ["overtaken"]), (action("kill", "scheduler", 5.4, 5.5), []),
+                        (action("stop", "gateway", 4.4, 9.5), []), (action("provider", "simulator", 2.4, 4.5), []),
+                        (action("kill", "scheduler", 2.4, 2.5), ["overtaken"])]:
+        assert kinds(late | {"actions": [each]}) == found, each
+    record["requests"][50]["shared"] = True  # somebody who came before 49 may have asked for the same
+    assert kinds(late) == []
+
+
 def test_an_expired_grant(record):
     stop = action("stop", "fetcher", 1.0, 5.0, held=["49", "50"])  # 50 arrives at 5.5, 49 at 5.4
     record["actions"] = [stop]
@@ -208,7 +257,9 @@ def test_dispatch_must_go_on(record):
     breaches, figures = oracle.judge(record | {"actions": [action("kill", "scheduler", 4.1, 4.4)]})
     assert breaches == []
     assert figures["dispatch resumes"]["kill scheduler"] == pytest.approx(2.4, abs=0.11)
-    assert kinds(record | {"actions": [action("stop", "fetcher", 2.9, 4.5)]}) == []
+    breaches, figures = oracle.judge(record | {"actions": [action("stop", "fetcher", 2.9, 4.5)]})
+    assert breaches == []
+    assert figures["dispatch resumes"]["stop fetcher"] == pytest.approx(2.0, abs=0.11)
     assert kinds(record | {"actions": [action("stop", "fetcher", 2.9, 3.5)]}) == ["dispatch"]
     assert kinds(record | {"actions": [action("provider", "simulator", 2.9, 3.5)]}) == []
     assert kinds(record | {"actions": [action("clock", "all", 4.1, 4.1)]}) == ["dispatch"]
@@ -229,14 +280,29 @@ def test_dispatch_that_ends_for_good(record):
     assert kinds(record) == ["dispatch"]
 
 
+def weighed(process, pid, seconds, slope_kb=0.0, start=0):
+    return [[BEGAN + start + second, process, pid, 5000 + (second % 7) * 20 + int(second * slope_kb)]
+            for second in range(seconds)]
+
+
 def test_memory(record):
-    flat = [[BEGAN + second, "gateway", 7, 5000 + (second % 7) * 20] for second in range(400)]
-    slope = [[BEGAN + second, "scheduler", 8, 5000 + second * 8] for second in range(400)]
+    flat, slope = weighed("gateway", 7, 400), weighed("scheduler", 8, 400, slope_kb=8)
     assert kinds(record | {"memory": flat}) == []
     breaches, figures = oracle.judge(record | {"memory": flat + slope})
-    assert [breach.kind for breach in breaches] == ["memory"] and "scheduler" in breaches[0].what
-    assert figures["memory"]["gateway"] == (5120, 5120)
+    assert {breach.kind for breach in breaches} == {"memory"} and all("scheduler" in breach.what for breach in breaches)
+    assert figures["memory"]["gateway"] == (5060, 5060)
     assert kinds(record | {"memory": slope[:200]}) == []  # too short to say
+    assert kinds(record | {"memory": slope, "sanitized": True}) == []
+
+
+def test_memory_of_one_life_and_of_many(record):
+    assert kinds(record | {"memory": weighed("gateway", 7, 400, slope_kb=2.4)}) == []  # 528 kB from minute 3 on: 10 %
+    assert kinds(record | {"memory": weighed("gateway", 7, 400, slope_kb=3.4)}) == ["memory"]  # 748 kB
+    lives = [each for i in range(8) for each in weighed("gateway", i, 50, 2.8, start=50 * i)]
+    record["actions"] = [action("kill", "gateway", 0, 0, pid=i) for i in range(8)]
+    assert kinds(record | {"memory": lives}) == []
+    grown = [[at, process, pid, kb + int(2 * (at - BEGAN) * 2.8)] for at, process, pid, kb in lives]
+    assert kinds(record | {"memory": grown}) == ["memory"]
 
 
 def test_a_death_that_nobody_ordered(record):
@@ -245,7 +311,9 @@ def test_a_death_that_nobody_ordered(record):
     assert kinds(record | {"actions": kills}) == []
     assert kinds(record | {"actions": kills[:1]}) == ["died"]
     assert kinds(record | {"actions": [kills[0], kills[1] | {"kind": "stop"}]}) == ["died"]
-    assert kinds(record | {"actions": [kills[0], kills[1] | {"kind": "descriptors"}]}) == []  # libzmq gives up then
+    starved = kills[1] | {"kind": "descriptors"}  # libzmq gives up then
+    assert kinds(record | {"actions": [kills[0], starved]}) == []
+    assert kinds(record | {"actions": [kills[0], starved | {"pid": 13}]}) == ["died"]
     assert kinds(record | {"actions": [kills[0], kills[1] | {"target": "scheduler"}]}) == ["died"]
 
 

@@ -426,6 +426,21 @@ def test_readers_that_do_not_read_cost_nothing_more(tmp_path):
         assert metricsd.value("metricsd.event_gaps_total") == 0
 
 
+def test_what_has_come_all_at_once_is_given_back(tmp_path):
+    """metricsd is stopped while events come, and takes them all when it goes on; soon it is as small again as it was."""
+    with running(Metricsd(tmp_path, SLUICE_BIN=str(stack.release_programs()))) as metricsd:
+        scheduler = metricsd.publisher("scheduler")
+        wait_for(lambda: scheduler.totals() or metricsd.value("scheduler.up") == 1, "it hears")
+        before_kb, all_kb = metricsd.process.memory_kb("RssAnon"), metricsd.process.memory_kb()
+        metricsd.process.popen.send_signal(signal.SIGSTOP)
+        for _ in range(6000):
+            scheduler.event("granted", rq="x" * 60, nt="y" * 90)
+        metricsd.process.popen.send_signal(signal.SIGCONT)
+        wait_for(lambda: metricsd.value("metricsd.events_total") == 6000, "all came")
+        assert metricsd.process.memory_kb("VmHWM") > all_kb + 0.3 * before_kb, "there is nothing to be given back"
+        wait_for(lambda: metricsd.process.memory_kb("RssAnon") < 1.1 * before_kb, "it has been given back", START_SECONDS)
+
+
 def test_what_the_protocol_says_of_frames_keys_and_numbers(tmp_path):
     """common/PROTOCOL.md, "The feed", from its first sentence on."""
     with running(Metricsd(tmp_path)) as metricsd:
