@@ -2,7 +2,9 @@
  * the timers, and logs. */
 #include "gateway/gateway_inside.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "gateway/admin_call.h"
@@ -346,7 +348,7 @@ static int open_proxy(struct gateway *gateway)
     gateway->proxy = gateway->cache ? proxy_new(&setup) : NULL;
     memcpy(admin.secret, setup.secret, sizeof(admin.secret));
     gateway->admin = admin_new(loop_base(gateway->loop), &admin);
-    return gateway->proxy && gateway->admin ? 0 : -1;
+    return gateway->proxy && gateway->admin ? 0 : -ENOMEM;
 }
 
 static int open_bursts(struct gateway *gateway)
@@ -364,7 +366,7 @@ static int open_bursts(struct gateway *gateway)
 
     gateway->bursts = bursts_new(&setup);
     if (!gateway->bursts)
-        return -1;
+        return -ENOMEM;
     admin_serve_bursts(gateway->admin, gateway->bursts);
     return 0;
 }
@@ -397,10 +399,16 @@ static int open_httpd(struct gateway *gateway)
         return fd;
     }
     gateway->options = (struct config_view){.config = config, .process = FOR_GATEWAY, .port = httpd_port(fd)};
+    if (gateway->options.port == 0) {
+        int rc = -errno;
+
+        close(fd);
+        return rc;
+    }
     snprintf(ready, sizeof(ready), "port=%u", gateway->options.port);
     gateway->httpd = httpd_new(loop_base(gateway->loop), fd, &setup, &handlers, gateway);
     if (!gateway->httpd)
-        return -1;
+        return -ENOMEM;
     if (httpd_stats(gateway->httpd)->connections_max < setup.max_connections)
         log_warn("connections_limited",
                  log_int("possible", (int64_t)httpd_stats(gateway->httpd)->connections_max),
@@ -418,13 +426,14 @@ static int open_timers(struct gateway *gateway)
     gateway->deadline = evtimer_new(base, on_deadline, gateway);
     gateway->last_call = evtimer_new(base, on_last_call, gateway);
     if (!gateway->tick || !gateway->deadline || !gateway->last_call)
-        return -1;
+        return -ENOMEM;
     loop_arm(gateway->tick, TICK_US);
     return 0;
 }
 
-static int make_dirs(const struct config *config)
+static int make_dirs(struct gateway *gateway)
 {
+    const struct config *config = gateway->config;
     const char *const dirs[] = {config->runtime_dir, config->state_dir, config->cache_dir};
 
     for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
@@ -489,20 +498,42 @@ static void know_pages(struct gateway *gateway, const struct config *config)
     gateway_place_dashboard(gateway, (unsigned)config->metricsd_port);
 }
 
+/* False when one of its parts cannot be had; then it has said which. */
+static bool open_all(struct gateway *gateway)
+{
+    static const struct {
+        const char *what;
+        int (*open)(struct gateway *gateway);
+    } parts[] = {
+        {"directories", make_dirs},    {"timers", open_timers},
+        {"links", gateway_open_links}, {"proxy", open_proxy},
+        {"bursts", open_bursts},       {"listener", open_httpd}, /* last: requests come */
+    };
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        int rc = parts[i].open(gateway);
+
+        if (rc < 0) {
+            log_error("start_failed", log_str("what", parts[i].what), log_str("why", strerror(-rc)));
+            return false;
+        }
+    }
+    return true;
+}
+
 struct gateway *gateway_new(struct loop *loop, const struct config *config)
 {
     struct gateway *gateway = calloc(1, sizeof(*gateway));
 
-    if (!gateway)
+    if (!gateway) {
+        log_error("start_failed", log_str("what", "gateway"), log_str("why", strerror(ENOMEM)));
         return NULL;
+    }
     gateway->config = config;
     gateway->loop = loop;
     gateway->link_us = clock_now_us();
     know_pages(gateway, config);
-    /* httpd last: from then on requests come, and everything else must be there. */
-    if (make_dirs(config) < 0 || open_timers(gateway) < 0 || gateway_open_links(gateway) < 0 ||
-        open_proxy(gateway) < 0 || open_bursts(gateway) < 0 || open_httpd(gateway) < 0) {
-        log_error("start", log_str("why", "the gateway cannot work"));
+    if (!open_all(gateway)) {
         gateway_free(gateway);
         return NULL;
     }

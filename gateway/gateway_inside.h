@@ -48,7 +48,7 @@ void gateway_place_dashboard(struct gateway *gateway, unsigned port);
 void gateway_settle(struct gateway *gateway, const struct moment *moment);
 
 /* gateway_links.c */
-/* To the scheduler, to metricsd and its feed. 0, or -1. */
+/* To the scheduler, to metricsd and its feed. 0 or -errno. */
 int gateway_open_links(struct gateway *gateway);
 
 #endif
