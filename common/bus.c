@@ -212,6 +212,7 @@ static bool attach(struct bus_socket *socket, const char *endpoint, bool bind)
     if (bind && rc >= 0)
         real = zsock_last_endpoint(socket->zsock); /* zsock_endpoint() keeps a port 0 */
     snprintf(socket->endpoint, sizeof(socket->endpoint), "%s", real ? real : endpoint);
+    rc = bind && rc >= 0 && !real ? -1 : rc; /* nobody could be told where it is */
     zstr_free(&real);
     return rc >= 0;
 }

@@ -110,6 +110,7 @@ static void take(struct httpd *httpd, int fd, uint64_t client)
     if (!evtimer_pending(httpd->tick_event, NULL))
         tick_start(httpd);
     if (!address) {
+        httpd->stats.starved_total++;
         close(fd);
     } else if (address_connections(address) > httpd->config.client_connections) {
         addresses_leave(httpd->addresses, address);
@@ -119,8 +120,8 @@ static void take(struct httpd *httpd, int fd, uint64_t client)
         addresses_leave(httpd->addresses, address);
         httpd->stats.connections_full_total++;
         turn_away(httpd, fd, &full);
-    } else {
-        connection_new(httpd, fd, address);
+    } else if (!connection_new(httpd, fd, address)) {
+        httpd->stats.starved_total++;
     }
 }
 
@@ -137,6 +138,7 @@ static bool accept_some(struct httpd *httpd)
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             /* Out of descriptors: a level-triggered listener would spin. New clients wait in the backlog,
              * where another process can take them, until the next tick. */
+            httpd->stats.starved_total++;
             accept_pause(httpd, true);
             if (!evtimer_pending(httpd->tick_event, NULL))
                 tick_start(httpd);

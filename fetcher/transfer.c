@@ -21,6 +21,7 @@ struct transfers {
     struct transfers_config config; /* its texts are ours */
     size_t bodies_bytes;            /* room taken by all bodies */
     struct wires wires;
+    bool blind; /* a socket has no event */
 };
 
 struct transfer {
@@ -137,11 +138,20 @@ static void tell_all(struct transfers *transfers)
     }
 }
 
+/* Where a socket has no event, for want of memory, libcurl looks at all of them, often, until all transfers
+ * are over. To tell it by want_socket() would make it give up all, and forget the events of the others. */
 static void on_settle(evutil_socket_t fd, short what, void *arg)
 {
+    struct transfers *transfers = arg;
+    int running;
+
     (void)fd;
     (void)what;
-    tell_all(arg);
+    if (transfers->blind)
+        transfers->blind = curl_multi_perform(transfers->multi, &running) != CURLM_OK || running > 0;
+    if (transfers->blind)
+        loop_arm(transfers->settle, AGAIN_US);
+    tell_all(transfers);
 }
 
 /* Lets libcurl work. Where it cannot, it has forgotten what it had to do at this time. */
@@ -185,18 +195,6 @@ static int want_timer(CURLM *multi, long timeout_ms, void *arg)
     return 0; /* or libcurl gives all its transfers up */
 }
 
-/* No event for the socket: the transfer cannot go on. libcurl must not learn it from want_socket(), or it
- * gives up all transfers, and forgets the events of the others. */
-static void strand(CURL *easy)
-{
-    struct transfer *transfer = NULL;
-
-    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) != CURLE_OK || !transfer)
-        return;
-    stop(transfer, transfer->sent_at_us == 0 ? UPSTREAM_NOT_SENT : UPSTREAM_TOO_LARGE, "out of memory");
-    event_active(transfer->watch, EV_TIMEOUT, 0);
-}
-
 static struct event *listen_to(struct transfers *transfers, curl_socket_t fd, int what)
 {
     short wanted =
@@ -216,11 +214,14 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
     struct transfers *transfers = arg;
     struct event *event;
 
+    (void)easy;
     if (mine)
         event_free(mine);
     event = over ? NULL : listen_to(transfers, fd, what);
-    if (!event && !over)
-        strand(easy);
+    if (!event && !over) {
+        transfers->blind = true;
+        loop_arm(transfers->settle, AGAIN_US);
+    }
     wires_rest(&transfers->wires, fd, over);
     curl_multi_assign(transfers->multi, fd, event);
     return 0;
@@ -241,8 +242,7 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (transfer->stop == UPSTREAM_WHOLE && transfer->first_at_us != 0 &&
-        (int64_t)transfer->watched_bytes >= wanted_bytes) {
+    if (transfer->first_at_us != 0 && (int64_t)transfer->watched_bytes >= wanted_bytes) {
         set_watch(transfer, config->low_speed_us);
         return;
     }

@@ -34,10 +34,34 @@ static void arm_deadline(struct gateway *gateway, int64_t now_us)
     loop_arm(gateway->deadline, due_us > now_us ? due_us - now_us : 0);
 }
 
+/* What makes the gateway do less than it should, and nobody else would notice: once when it begins, once when
+ * it is over. */
+static void tell_cache(struct gateway *gateway)
+{
+    const char *trouble = cache_trouble(gateway->cache);
+
+    if (!trouble && gateway->troubled > 1)
+        log_info("cache_readable", log_int("after_s", gateway->troubled));
+    gateway->troubled = trouble ? gateway->troubled + 1 : 0;
+    if (gateway->troubled == 2)
+        log_warn("cache_unreadable", log_str("dir", gateway->config->cache_dir), log_str("why", trouble));
+}
+
+static void tell_starved(struct gateway *gateway)
+{
+    uint64_t starved = httpd_stats(gateway->httpd)->starved_total;
+
+    if (starved != gateway->starved)
+        log_warn("clients_not_let_in", log_int("times", (int64_t)(starved - gateway->starved)),
+                 log_str("why", "memory or descriptors"));
+    gateway->starved = starved;
+}
+
 static void publish(struct gateway *gateway)
 {
     const struct httpd_stats *stats = httpd_stats(gateway->httpd);
 
+    tell_starved(gateway);
 #define HTTPD_STAT(id, kind, member, name, labels, help)                                                     \
     metric_set(gateway->metrics, METRIC_GATEWAY_##id, (int64_t)stats->member);
 #include "common/httpd_stats.def"
@@ -265,6 +289,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     loop_arm(gateway->tick, TICK_US);
     cache_tick(gateway->cache);
+    tell_cache(gateway);
     proxy_flush(gateway->proxy, &moment);
     gateway_settle(gateway, &moment);
     audit_tick(&gateway->audit);

@@ -26,7 +26,8 @@ ANSWER_SECONDS = 8.0  # REQUEST_TIMEOUT_SECONDS, and what a busy machine may add
 END_SECONDS = 10.0  # DRAIN_SECONDS, and the same
 NOTICE_SECONDS = 10.0  # within which a stack is well again
 LEAK_STATUS = 23  # of LeakSanitizer's
-LINE = re.compile(r"^\S+Z (\w+) (\w+) (\w+)(.*)$", re.M)  # time, level, process, event, fields
+LINE = re.compile(r"^\S+Z (\w+) (\w+) (\w+)(.*)$", re.M)  # level, process, event, fields
+REASON = re.compile(r" (?:reason|note|why|detail)=(\S+)")
 
 numbers = itertools.count(100_000)
 numbers_lock = threading.Lock()
@@ -35,6 +36,12 @@ numbers_lock = threading.Lock()
 def fresh_number():
     with numbers_lock:
         return cpf.make(next(numbers))
+
+
+def gist(line):
+    """Of a line of a log: what it says, without numbers."""
+    reason = REASON.search(line[4])
+    return line[1], line[3], re.sub(r"\d+", "0", reason[1]) if reason else ""
 
 
 @dataclasses.dataclass
@@ -87,6 +94,10 @@ class Visit:
             stack.wait_for(lambda: exchange(self.stack.port, "GET", "/metrics")[0] == 200, "metrics at the gateway")
         self.ask("GET", "/metrics", (200,))
         return self
+
+    def worst(self):
+        """An answer that tells its client of a failure, or ""."""
+        return next((line for line in self.seen if re.search(r": (closed|[45]\d\d)$", line)), "")
 
     def ask(self, method, target, right, port=None, fields=(), body=None):
         answer = exchange(port or self.stack.port, method, target, fields, body)
@@ -170,6 +181,7 @@ class Ordeal:
         self.point, self.calm = point, calm  # calm: what is told when nothing fails
         self.house = None
         self.verdict = Verdict(point, "not reached")
+        self.answer = ""  # a client's, that says so
 
     @property
     def victim(self):
@@ -213,7 +225,7 @@ class Ordeal:
         (house.folder / "armed").unlink(missing_ok=True)
         if point.phase == "visit":
             self.arm()
-            Visit(house, strict=False).run()
+            self.answer = Visit(house, strict=False).run().worst()
             house.idle(self.struck)
             (house.folder / "armed").unlink()
             self.revive()
@@ -233,7 +245,7 @@ class Ordeal:
             assert self.struck(), f"did not start, and nothing had failed:\n{process.log_text()[-1500:]}"
             self.check_status(process.popen.wait(END_SECONDS))
             assert process.popen.returncode != 0, "ended without a word as if all were well"
-            self.verdict.told = self.find_told()
+            self.verdict.told = self.find_reason()
             assert self.verdict.told, "refused to start without a word"
             return True
 
@@ -244,7 +256,7 @@ class Ordeal:
             return
         status = process.popen.wait()
         self.check_status(status)
-        self.verdict.told, self.verdict.end = self.find_told(), "ended"
+        self.verdict.told, self.verdict.end = self.find_reason(), "ended"
         assert self.struck() and status != 0 and self.verdict.told, f"ended with {status} without a word"
         self.house.again(self.point.process).wait_ready()
 
@@ -269,13 +281,17 @@ class Ordeal:
         assert status in (0, 1), f"ended with {status}"
 
     def find_told(self):
-        """The first line of its log that is not there when nothing fails."""
+        """The first line of its log that is not there when nothing fails, an error if there is one; or what a client was told."""
         log = self.victim.log_text()
-        for line in LINE.finditer(log):
-            if (line[3], line[1]) not in self.calm and line[1] in ("warn", "error"):
-                return line[0].split(" ", 1)[1]
-        other = [line for line in log.splitlines() if line.startswith("sluice-")]
-        return other[0] if other else ""
+        strange = [line for line in LINE.finditer(log) if gist(line) not in self.calm or "lost_lines=" in line[4]]
+        found = [line[0].split(" ", 1)[1] for line in sorted(strange, key=lambda line: line[1] != "error")]
+        found += [line for line in log.splitlines() if line.startswith("sluice-")]
+        return found[0] if found else self.answer
+
+    def find_reason(self):
+        """The line by which it says why it does not go on."""
+        told = self.find_told()
+        return told if told.startswith(("error ", "sluice-")) else ""
 
     def end(self):
         """SIGTERM, and what it leaves."""
