@@ -201,9 +201,12 @@ static struct event *listen_to(struct transfers *transfers, curl_socket_t fd, in
         (short)(EV_PERSIST | ((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
     struct event *event = event_new(transfers->base, fd, wanted, on_socket, transfers);
 
-    if (!event || event_add(event, NULL) == 0)
+    if (event && event_add(event, NULL) == 0)
         return event;
-    event_free(event);
+    if (event)
+        event_free(event);
+    transfers->blind = true;
+    loop_arm(transfers->settle, AGAIN_US);
     return NULL;
 }
 
@@ -218,10 +221,6 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
     if (mine)
         event_free(mine);
     event = over ? NULL : listen_to(transfers, fd, what);
-    if (!event && !over) {
-        transfers->blind = true;
-        loop_arm(transfers->settle, AGAIN_US);
-    }
     wires_rest(&transfers->wires, fd, over);
     curl_multi_assign(transfers->multi, fd, event);
     return 0;
@@ -407,7 +406,6 @@ static bool set_multi_options(struct transfers *transfers)
 struct transfers *transfers_new(struct event_base *base, const struct transfers_config *config)
 {
     struct transfers *transfers = calloc(1, sizeof(*transfers));
-    bool copied;
 
     if (!transfers || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         free(transfers);
@@ -415,13 +413,13 @@ struct transfers *transfers_new(struct event_base *base, const struct transfers_
     }
     transfers->base = base;
     transfers->config = *config;
-    copied = copy_text(&transfers->config.user_agent) & copy_text(&transfers->config.ca_file) &
-             copy_text(&transfers->config.proxy); /* all three, or a free() would take theirs */
     transfers->timer = evtimer_new(base, on_timer, transfers);
     transfers->settle = evtimer_new(base, on_settle, transfers);
     transfers->multi = curl_multi_init();
-    if (!copied || !transfers->timer || !transfers->settle || !transfers->multi ||
-        !set_multi_options(transfers)) {
+    /* All three are copied, or a free() would take theirs. */
+    if (!(copy_text(&transfers->config.user_agent) & copy_text(&transfers->config.ca_file) &
+          copy_text(&transfers->config.proxy)) ||
+        !transfers->timer || !transfers->settle || !transfers->multi || !set_multi_options(transfers)) {
         transfers_free(transfers);
         return NULL;
     }
@@ -496,7 +494,6 @@ static bool set_options(struct transfer *transfer, const struct transfer_request
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PATH_AS_IS, 1L);
-    SET(CURLOPT_TCP_NODELAY, 1L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
