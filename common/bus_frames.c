@@ -25,19 +25,15 @@ static int receive_one(void *socket, zmq_msg_t *frame)
 
 /* What is left of the message that was begun: frames beyond what we know, a peer's nonsense, or what we have
  * had no memory for. It must not be taken for the next message: a body is what a stranger wrote. */
-static bool drop_rest(void *socket)
+static void drop_rest(void *socket)
 {
     size_t bytes = sizeof(int);
-    bool dropped = false;
     zmq_msg_t frame;
     int more;
 
     while (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &bytes) == 0 && more &&
-           receive_one(socket, &frame) == 0) {
+           receive_one(socket, &frame) == 0)
         zmq_msg_close(&frame);
-        dropped = true;
-    }
-    return dropped;
 }
 
 static int receive_body(void *socket, struct bus_frames *frames)
@@ -49,7 +45,7 @@ static int receive_body(void *socket, struct bus_frames *frames)
         if (errno != EINTR)
             return -ENOMEM;
     }
-    if (drop_rest(socket))
+    if (zmq_msg_more(&frames->body->message))
         return -EBADMSG;
     return bus_body_detach(frames->body);
 }
