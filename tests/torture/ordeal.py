@@ -280,18 +280,20 @@ class Ordeal:
         assert not stack.SANITIZER.search(log) and status != LEAK_STATUS, f"a sanitizer's report:\n{log[-3000:]}"
         assert status in (0, 1), f"ended with {status}"
 
-    def find_told(self):
-        """The first line of its log that is not there when nothing fails, an error if there is one; or what a client was told."""
+    def lines_told(self):
+        """The lines of its log that are not there when nothing fails, errors first."""
         log = self.victim.log_text()
         strange = [line for line in LINE.finditer(log) if gist(line) not in self.calm or "lost_lines=" in line[4]]
         found = [line[0].split(" ", 1)[1] for line in sorted(strange, key=lambda line: line[1] != "error")]
-        found += [line for line in log.splitlines() if line.startswith("sluice-")]
-        return found[0] if found else self.answer
+        return [line for line in log.splitlines() if line.startswith("sluice-")] + found
+
+    def find_told(self):
+        """The first of them, or what a client was told."""
+        return next(iter(self.lines_told()), self.answer)
 
     def find_reason(self):
         """The line by which it says why it does not go on."""
-        told = self.find_told()
-        return told if told.startswith(("error ", "sluice-")) else ""
+        return next((line for line in self.lines_told() if line.startswith(("error ", "sluice-"))), "")
 
     def end(self):
         """SIGTERM, and what it leaves."""
