@@ -63,12 +63,16 @@ static int receive(struct bus_socket *socket, int64_t now_us)
     if (socket->kind == BUS_GUARD)
         return bus_guard_receive(socket);
     rc = bus_frames_receive(socket->handle, with_lead, &frames);
-    if (rc == -EBADMSG)
+    if (rc == -EBADMSG || rc == -ENOMEM)
         socket->stats.bad_total++;
-    if (rc < 0)
+    if (rc < 0 && rc != -ENOMEM)
         return rc;
     socket->stats.received_total++;
-    if (socket->kind == BUS_SUBSCRIBER)
+    if (rc == -ENOMEM && socket->kind == BUS_SUBSCRIBER)
+        ; /* as if it had been dropped on its way */
+    else if (rc == -ENOMEM)
+        bus_link_miss(socket, &frames);
+    else if (socket->kind == BUS_SUBSCRIBER)
         receive_event(socket, &frames);
     else
         bus_link_receive(socket, &frames, now_us);
@@ -208,6 +212,7 @@ static bool attach(struct bus_socket *socket, const char *endpoint, bool bind)
     if (bind && rc >= 0)
         real = zsock_last_endpoint(socket->zsock); /* zsock_endpoint() keeps a port 0 */
     snprintf(socket->endpoint, sizeof(socket->endpoint), "%s", real ? real : endpoint);
+    rc = bind && rc >= 0 && !real ? -1 : rc; /* nobody could be told where it is */
     zstr_free(&real);
     return rc >= 0;
 }

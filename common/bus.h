@@ -37,9 +37,9 @@ struct bus_link_handlers {
     /* A message that is none of the link's own. Message and body borrow; keep the body with bus_body_keep().
      */
     void (*message)(void *arg, uint64_t peer, const struct message *message, struct bus_body *body);
-    /* Credit has come after bus_send() said -EAGAIN. May be NULL. */
+    /* After a bus_send() that has failed: credit has come, or another try may succeed. May be NULL. */
     void (*writable)(void *arg, uint64_t peer);
-    /* Something unreadable came: -EBADMSG, -EPROTONOSUPPORT or -ENOMSG. May be NULL. */
+    /* Something unreadable came: -EBADMSG, -EPROTONOSUPPORT or -ENOMSG; -ENOMEM: it is lost. May be NULL. */
     void (*bad)(void *arg, uint64_t peer, int error);
 };
 
@@ -66,6 +66,9 @@ struct bus_socket *bus_connect(struct bus *bus, const char *endpoint, const char
 int bus_send(struct bus_socket *socket, uint64_t peer, struct message *message, struct bus_body *body);
 /* Ends a server's link with that client: says goodbye and calls down(). */
 void bus_dismiss(struct bus_socket *socket, uint64_t peer);
+/* A message to that peer, or from it, is lost, mostly for want of memory. Links promise that none is: soon
+ * this one goes down, and up again, and both ends begin anew with what is outstanding. For clients, too. */
+void bus_lose(struct bus_socket *socket, uint64_t peer);
 
 /* The events path. A publisher binds (metricsd's feed: XPUB; a reader that gives no sign of life is let go
  * after 20 s) or connects (everybody's events: PUB). */

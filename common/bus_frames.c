@@ -23,17 +23,17 @@ static int receive_one(void *socket, zmq_msg_t *frame)
     return rc;
 }
 
-/* Frames beyond what we know: a peer's nonsense, which must not be taken for the next message. */
-static bool drop_rest(void *socket, bool more)
+/* What is left of the message that was begun: frames beyond what we know, a peer's nonsense, or what we have
+ * had no memory for. It must not be taken for the next message: a body is what a stranger wrote. */
+static void drop_rest(void *socket)
 {
-    bool dropped = more;
+    size_t bytes = sizeof(int);
     zmq_msg_t frame;
+    int more;
 
-    while (more && receive_one(socket, &frame) == 0) {
-        more = zmq_msg_more(&frame);
+    while (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &bytes) == 0 && more &&
+           receive_one(socket, &frame) == 0)
         zmq_msg_close(&frame);
-    }
-    return dropped;
 }
 
 static int receive_body(void *socket, struct bus_frames *frames)
@@ -43,33 +43,37 @@ static int receive_body(void *socket, struct bus_frames *frames)
         return -ENOMEM;
     while (zmq_msg_recv(&frames->body->message, socket, ZMQ_DONTWAIT) < 0) {
         if (errno != EINTR)
-            return -errno;
+            return -ENOMEM;
     }
-    if (drop_rest(socket, zmq_msg_more(&frames->body->message)))
+    if (zmq_msg_more(&frames->body->message))
         return -EBADMSG;
     return bus_body_detach(frames->body);
 }
 
+static int receive_after_lead(void *socket, struct bus_frames *frames)
+{
+    if (!zmq_msg_more(&frames->lead))
+        return -EBADMSG;
+    return receive_one(socket, &frames->head) < 0 ? -ENOMEM : 0; /* it is there: messages come whole */
+}
+
 int bus_frames_receive(void *socket, bool with_lead, struct bus_frames *frames)
 {
-    int rc;
+    int rc = receive_one(socket, with_lead ? &frames->lead : &frames->head);
 
     frames->body = NULL;
-    rc = receive_one(socket, with_lead ? &frames->lead : &frames->head);
     if (rc < 0)
         return rc == -EAGAIN ? rc : -EBADMSG;
-    if (with_lead) {
-        if (!zmq_msg_more(&frames->lead) || receive_one(socket, &frames->head) < 0) {
-            zmq_msg_close(&frames->lead);
-            return -EBADMSG;
-        }
-    } else
-        zmq_msg_init(&frames->lead);
-    if (zmq_msg_more(&frames->head) && receive_body(socket, frames) < 0) {
+    zmq_msg_init(with_lead ? &frames->head : &frames->lead);
+    if (with_lead)
+        rc = receive_after_lead(socket, frames);
+    if (rc == 0 && zmq_msg_more(&frames->head))
+        rc = receive_body(socket, frames);
+    if (rc < 0)
+        drop_rest(socket);
+    if (rc == -EBADMSG)
         bus_frames_done(frames);
-        return -EBADMSG;
-    }
-    return 0;
+    return rc;
 }
 
 void bus_frames_done(struct bus_frames *frames)
@@ -95,8 +99,11 @@ static int send_body(void *socket, struct bus_body *body)
     int rc;
 
     zmq_msg_init(&shared);
-    if (zmq_msg_copy(&shared, &body->message) < 0)
-        return -errno;
+    if (zmq_msg_copy(&shared, &body->message) < 0) {
+        rc = -errno;
+        zmq_msg_close(&shared);
+        return rc;
+    }
     do
         rc = zmq_msg_send(&shared, socket, ZMQ_DONTWAIT);
     while (rc < 0 && errno == EINTR);
@@ -107,13 +114,26 @@ static int send_body(void *socket, struct bus_body *body)
     return rc;
 }
 
+/* A message that was begun and cannot be ended: what is sent next would become a part of it. With more frames
+ * than any message has, it is dropped by whoever gets it; empty frames take no memory. */
+static void spoil(void *socket)
+{
+    send_one(socket, "", 0, true);
+    send_one(socket, "", 0, false);
+}
+
 int bus_frames_send(void *socket, struct text lead, struct text head, struct bus_body *body)
 {
     int rc = lead.at ? send_one(socket, lead.at, lead.bytes, true) : 0;
+    bool begun = rc == 0 && lead.at;
 
     if (rc == 0)
         rc = send_one(socket, head.at, head.bytes, body != NULL);
-    if (rc == 0 && body)
+    if (rc == 0 && body) {
+        begun = true;
         rc = send_body(socket, body);
+    }
+    if (rc < 0 && begun)
+        spoil(socket);
     return rc;
 }

@@ -25,13 +25,14 @@ struct bus_frames {
     struct bus_body *body;
 };
 
-/* 0, or -EAGAIN when nothing waits; -EBADMSG: too few or too many frames (they are gone then). After 0 call
- * bus_frames_done(). */
+/* 0, or -EAGAIN when nothing waits; -EBADMSG: too few or too many frames (they are gone then); -ENOMEM: a
+ * message is lost, all but its lead. After 0 and -ENOMEM call bus_frames_done(). */
 int bus_frames_receive(void *socket, bool with_lead, struct bus_frames *frames);
 void bus_frames_done(struct bus_frames *frames);
 struct text bus_frame_text(zmq_msg_t *frame);
 
-/* Borrows all; lead.at NULL: none. 0, -EAGAIN (no room), -EHOSTUNREACH (a ROUTER's unknown peer). */
+/* Borrows all; lead.at NULL: none. 0, -EAGAIN (no room), -EHOSTUNREACH (a ROUTER's unknown peer), -ENOMEM:
+ * nothing has come to anybody, or something that whoever gets it drops. */
 int bus_frames_send(void *socket, struct text lead, struct text head, struct bus_body *body);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef SLUICE_BUS_INTERNAL_H
 #define SLUICE_BUS_INTERNAL_H
 
+#define HASH_NONFATAL_OOM 1 /* uthash would exit(); with this a failed add leaves hh.tbl NULL */
 #include <czmq.h>
 #include <uthash.h>
 
@@ -59,8 +60,9 @@ void bus_socket_want_life(struct bus_socket *socket);
 /* What a guard does with a question. 0, or -EAGAIN when none waits. */
 int bus_guard_receive(struct bus_socket *socket);
 
-/* What a link socket does with what came, and at each tick. */
+/* What a link socket does with what came, with what came and was lost, and at each tick. */
 void bus_link_receive(struct bus_socket *socket, struct bus_frames *frames, int64_t now_us);
+void bus_link_miss(struct bus_socket *socket, struct bus_frames *frames);
 void bus_link_tick(struct bus_socket *socket, int64_t now_us);
 /* Says goodbye on every open link, without calling down(). */
 void bus_link_leave(struct bus_socket *socket);

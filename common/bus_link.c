@@ -82,6 +82,23 @@ static void link_down(struct bus_socket *socket, uint64_t epoch, const char *why
     socket->handlers->down(socket->arg, epoch, why);
 }
 
+/* NULL when out of memory: it is told, and the client asks again. */
+static struct bus_peer *peer_add(struct bus_socket *socket, uint64_t epoch)
+{
+    struct bus_peer *peer = calloc(1, sizeof(*peer));
+
+    if (peer) {
+        peer->epoch = epoch;
+        HASH_ADD(hh, socket->peers, epoch, sizeof(peer->epoch), peer);
+        if (peer->hh.tbl)
+            return peer;
+    }
+    free(peer);
+    if (socket->handlers->bad)
+        socket->handlers->bad(socket->arg, epoch, -ENOMEM);
+    return NULL;
+}
+
 static void welcome(struct bus_socket *socket, uint64_t client, const struct message *hello, int64_t now_us)
 {
     struct message message = {.type = MESSAGE_TYPE_welcome, .welcome = {.credits = LINK_CREDITS}};
@@ -99,12 +116,10 @@ static void welcome(struct bus_socket *socket, uint64_t client, const struct mes
         socket->stats.strange_total++;
         return;
     }
-    peer = calloc(1, sizeof(*peer));
+    peer = peer_add(socket, client);
     if (!peer)
-        return; /* the client asks again */
-    peer->epoch = client;
+        return;
     link_open(&peer->link, client, credits, now_us);
-    HASH_ADD(hh, socket->peers, epoch, sizeof(peer->epoch), peer);
     say(socket, client, &message);
     socket->handlers->up(socket->arg, client, role);
 }
@@ -128,8 +143,8 @@ static void deliver(struct bus_socket *socket, struct link *link, const struct m
     uint64_t peer = message->from;
 
     credit.credit.count = link_handled(link);
-    if (credit.credit.count > 0)
-        say(socket, peer, &credit);
+    if (credit.credit.count > 0 && say(socket, peer, &credit) < 0)
+        link_ungiven(link, credit.credit.count);
     socket->handlers->message(socket->arg, peer, message, body); /* may end the link: do not touch it after */
 }
 
@@ -201,9 +216,34 @@ void bus_link_receive(struct bus_socket *socket, struct bus_frames *frames, int6
         receive_message(socket, &message, frames->body, now_us);
         return;
     }
+    if (rc == -ENOMEM) {
+        bus_link_miss(socket, frames);
+        return;
+    }
     socket->stats.bad_total++;
     if (socket->handlers->bad)
         socket->handlers->bad(socket->arg, epoch, rc);
+}
+
+void bus_link_miss(struct bus_socket *socket, struct bus_frames *frames)
+{
+    uint64_t epoch = socket->server.peer;
+
+    if (socket->kind == BUS_SERVER && !routing_epoch(bus_frame_text(&frames->lead), &epoch))
+        return;
+    if (socket->handlers->bad)
+        socket->handlers->bad(socket->arg, epoch, -ENOMEM);
+    bus_lose(socket, epoch);
+}
+
+void bus_lose(struct bus_socket *socket, uint64_t peer)
+{
+    struct link *link = link_find(socket, peer);
+
+    if (!link)
+        return;
+    link->lost = true;
+    bus_hurry(socket->bus);
 }
 
 static void say_hello(struct bus_socket *socket, int64_t now_us)
@@ -217,12 +257,21 @@ static void say_hello(struct bus_socket *socket, int64_t now_us)
         socket->server.hello_us = now_us;
 }
 
+static void try_again(struct bus_socket *socket, struct link *link)
+{
+    if (link_stuck(link) && socket->handlers->writable)
+        socket->handlers->writable(socket->arg, link->peer);
+}
+
 static void tick_client(struct bus_socket *socket, int64_t now_us)
 {
     struct message ping = {.type = MESSAGE_TYPE_ping, .ping = {.at_us = now_us}};
 
     if (link_silent(&socket->server, now_us))
         link_down(socket, socket->server.peer, "silent");
+    if (socket->server.up && socket->server.lost)
+        bus_dismiss(socket, socket->server.peer);
+    try_again(socket, &socket->server);
     if (link_hello_due(&socket->server, now_us))
         say_hello(socket, now_us);
     if (link_ping_due(&socket->server, now_us)) {
@@ -241,8 +290,10 @@ void bus_link_tick(struct bus_socket *socket, int64_t now_us)
     }
     for (peer = socket->peers; peer; peer = next) {
         next = peer->hh.next;
-        if (link_silent(&peer->link, now_us))
+        if (link_silent(&peer->link, now_us) || peer->link.lost)
             bus_dismiss(socket, peer->epoch);
+        else
+            try_again(socket, &peer->link);
     }
 }
 

@@ -19,6 +19,7 @@ struct cache {
     MDB_dbi answers, failures;
     bool reading;     /* txn is live */
     struct stat seen; /* the file that is open, or the one that could not be opened */
+    const char *trouble;
 };
 
 static int read_secret(const char *path, unsigned char secret[CACHE_SECRET_BYTES])
@@ -155,8 +156,10 @@ static void open_file(struct cache *cache)
     MDB_txn *txn;
     int rc;
 
-    if (mdb_env_create(&cache->env)) {
+    rc = mdb_env_create(&cache->env);
+    if (rc) {
         cache->env = NULL;
+        cache->trouble = mdb_strerror(rc);
         return;
     }
     rc = mdb_env_set_maxdbs(cache->env, CACHE_DATABASES_MAX);
@@ -165,6 +168,7 @@ static void open_file(struct cache *cache)
         rc = mdb_env_open(cache->env, cache->path, MDB_NOSUBDIR | MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD,
                           0600);
     if (rc || !file_is_sound(cache)) {
+        cache->trouble = rc ? mdb_strerror(rc) : "it has been cut, or is another one by now";
         cache_drop(cache);
         return;
     }
@@ -182,10 +186,12 @@ static void open_file(struct cache *cache)
     if (rc == 0)
         rc = mdb_txn_begin(cache->env, NULL, MDB_RDONLY, &cache->txn);
     if (rc) {
+        cache->trouble = mdb_strerror(rc);
         cache->txn = NULL;
         cache_drop(cache);
         return;
     }
+    cache->trouble = NULL;
     mdb_txn_reset(cache->txn);
 }
 
@@ -195,8 +201,10 @@ static void cache_try(struct cache *cache)
 {
     struct stat named;
 
-    if (stat(cache->path, &named) < 0)
+    if (stat(cache->path, &named) < 0) {
+        cache->trouble = errno == ENOENT ? NULL : strerror(errno);
         return;
+    }
     if (same_file(&named, &cache->seen) && named.st_size == cache->seen.st_size &&
         named.st_mtim.tv_sec == cache->seen.st_mtim.tv_sec &&
         named.st_mtim.tv_nsec == cache->seen.st_mtim.tv_nsec)
@@ -272,4 +280,9 @@ void cache_tick(struct cache *cache)
     cache_drop(cache);
     cache->seen = (struct stat){0}; /* try in any case */
     cache_try(cache);
+}
+
+const char *cache_trouble(const struct cache *cache)
+{
+    return cache->trouble;
 }

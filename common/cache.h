@@ -50,5 +50,8 @@ void cache_release(struct cache *cache);
 
 /* Once a second: opens a file that has been rebuilt. Ends the borrowing of answers. */
 void cache_tick(struct cache *cache);
+/* Why the file that is there cannot be read, in words; NULL: it can, or there is none. One that is just being
+ * made is told as well: what lasts for more than a tick is trouble. */
+const char *cache_trouble(const struct cache *cache);
 
 #endif

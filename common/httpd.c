@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/httpd_internal.h"
+#include "common/loop.h"
 
 #define ACCEPT_BATCH    4 /* small, so that the gateways of a stack share a storm of connections */
 #define BACKLOG_BATCHES 1024
@@ -29,9 +30,7 @@ static int64_t least(int64_t a, int64_t b)
 
 void httpd_turn_soon(struct httpd *httpd)
 {
-    static const struct timeval next_round = {0, 0};
-
-    event_add(httpd->turn_event, &next_round);
+    loop_arm(httpd->turn_event, 0);
 }
 
 /* Until somebody's time is over, but MIN_TICK_US at least and httpd->tick_us at most. */
@@ -53,23 +52,21 @@ static int64_t tick_us(const struct httpd *httpd)
  * watch. */
 static void tick_start(struct httpd *httpd)
 {
-    struct timeval interval = {0, (suseconds_t)tick_us(httpd)};
     int64_t wall_s = clock_wall_us() / US_PER_SECOND;
 
     if (wall_s != httpd->date_second) {
         httpd->date_second = wall_s;
         http_date(wall_s, httpd->date);
     }
-    event_add(httpd->tick_event, &interval);
+    loop_arm(httpd->tick_event, tick_us(httpd));
 }
 
+/* It lasts where it cannot be ended: the next tick tries again. */
 static void accept_pause(struct httpd *httpd, bool pause)
 {
-    httpd->accept_paused = pause;
     if (pause)
         event_del(httpd->accept_event);
-    else
-        event_add(httpd->accept_event, NULL);
+    httpd->accept_paused = pause || event_add(httpd->accept_event, NULL) < 0;
 }
 
 /* The one that has idled for longest gives its place up: its client asks again on another connection, if it
@@ -113,6 +110,7 @@ static void take(struct httpd *httpd, int fd, uint64_t client)
     if (!evtimer_pending(httpd->tick_event, NULL))
         tick_start(httpd);
     if (!address) {
+        httpd->stats.starved_total++;
         close(fd);
     } else if (address_connections(address) > httpd->config.client_connections) {
         addresses_leave(httpd->addresses, address);
@@ -122,8 +120,8 @@ static void take(struct httpd *httpd, int fd, uint64_t client)
         addresses_leave(httpd->addresses, address);
         httpd->stats.connections_full_total++;
         turn_away(httpd, fd, &full);
-    } else {
-        connection_new(httpd, fd, address);
+    } else if (!connection_new(httpd, fd, address)) {
+        httpd->stats.starved_total++;
     }
 }
 
@@ -140,6 +138,7 @@ static bool accept_some(struct httpd *httpd)
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             /* Out of descriptors: a level-triggered listener would spin. New clients wait in the backlog,
              * where another process can take them, until the next tick. */
+            httpd->stats.starved_total++;
             accept_pause(httpd, true);
             if (!evtimer_pending(httpd->tick_event, NULL))
                 tick_start(httpd);
@@ -232,7 +231,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         end_idle(httpd, true);
     if (httpd->accept_paused)
         accept_pause(httpd, false);
-    if (httpd_connected(httpd))
+    if (httpd_connected(httpd) || httpd->accept_paused)
         tick_start(httpd);
     if (more)
         event_add(httpd->tick_event, &next_round);

@@ -69,6 +69,7 @@ struct httpd_stats {
 #undef HTTPD_STAT
     uint64_t connections_total; /* served ones */
     uint64_t requests_total;    /* handed over */
+    uint64_t starved_total;     /* times that there was no memory, or no descriptor, to let clients in */
     uint64_t gone_total;        /* clients that left while their request waited or streamed */
     uint64_t streams_cut_total; /* whose readers did not take what they got, too much of it or for too long */
 };

@@ -50,6 +50,14 @@ void link_unspend(struct link *link)
     link->starved = true;
 }
 
+bool link_stuck(struct link *link)
+{
+    bool stuck = link->up && link->starved && link->may_send > 0;
+
+    link->starved = link->starved && !stuck;
+    return stuck;
+}
+
 bool link_credit(struct link *link, uint64_t count)
 {
     uint64_t room = LINK_CREDITS - link->may_send;
@@ -70,4 +78,9 @@ uint64_t link_handled(struct link *link)
     count = link->handled;
     link->handled = 0;
     return count;
+}
+
+void link_ungiven(struct link *link, uint64_t count)
+{
+    link->handled += count;
 }

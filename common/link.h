@@ -14,7 +14,8 @@
 struct link {
     bool up;
     bool used;         /* a message has come since it went up */
-    bool starved;      /* a send was refused for want of credit */
+    bool starved;      /* a send was refused for want of credit, or has failed */
+    bool lost;         /* a message was: both ends must tell each other anew how they stand */
     uint64_t peer;     /* its epoch, while up */
     int64_t heard_us;  /* when something last came */
     int64_t hello_us;  /* client: when hello was last sent */
@@ -41,9 +42,13 @@ bool link_ping_due(const struct link *link, int64_t now_us);
 bool link_spend(struct link *link);
 /* Gives a credit back whose message could not be sent. */
 void link_unspend(struct link *link);
+/* A send has failed although there is credit: whether it is worth another try. Once for each failure. */
+bool link_stuck(struct link *link);
 /* The peer gave credit. Whether a send had been refused before. Absurd counts are capped. */
 bool link_credit(struct link *link, uint64_t count);
 /* One message has been handled. Returns how many credits to give now; mostly 0, since they go in batches. */
 uint64_t link_handled(struct link *link);
+/* Takes that back: the peer has not been told. */
+void link_ungiven(struct link *link, uint64_t count);
 
 #endif

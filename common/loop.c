@@ -1,15 +1,19 @@
 /* loop.c - see loop.h. */
 #include "common/loop.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+
+#define TURN_CALLBACKS 1024
 
 struct loop {
     const char *process;
@@ -23,14 +27,26 @@ struct loop {
     bool draining, failed, ready;
 };
 
-void loop_arm(struct event *timer, int64_t delay_us)
+int loop_try_arm(struct event *timer, int64_t delay_us)
 {
     struct timeval delay = {0};
 
     if (delay_us > 0)
         delay = (struct timeval){.tv_sec = (time_t)(delay_us / US_PER_SECOND),
                                  .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)};
-    event_add(timer, &delay);
+    return event_add(timer, &delay) < 0 ? -ENOMEM : 0;
+}
+
+void loop_arm(struct event *timer, int64_t delay_us)
+{
+    static bool told;
+
+    if (loop_try_arm(timer, delay_us) == 0)
+        return;
+    if (!told) /* once: it may go off very often until there is memory again */
+        log_error("timer_not_armed", log_str("why", "out of memory; it goes off at once"));
+    told = true;
+    event_active(timer, EV_TIMEOUT, 0);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -45,7 +61,8 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     log_info("drain", log_int("signal", number));
     sd_notify(0, "STOPPING=1");
     loop->draining = true;
-    loop_arm(loop->drain_timer, loop->drain_us);
+    if (loop_try_arm(loop->drain_timer, loop->drain_us) < 0)
+        log_error("drain_unlimited", log_str("why", "out of memory"));
     if (loop->drain)
         loop->drain(loop->drain_arg);
     else
@@ -97,6 +114,8 @@ static bool open_base(struct loop *loop, enum loop_timers timers)
     /* Without it timers are 2-3 ms late, and a slot is a promise of microseconds. */
     if (timers == LOOP_PRECISE)
         event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    /* What makes itself active again and again lets others have their turn. */
+    event_config_set_max_dispatch_interval(config, NULL, TURN_CALLBACKS, 0);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     return loop->base != NULL;
@@ -113,29 +132,30 @@ static void raise_descriptors(void)
     setrlimit(RLIMIT_NOFILE, &limit); /* where that fails, we make do with fewer */
 }
 
+static bool open_events(struct loop *loop)
+{
+    loop->on_term = evsignal_new(loop->base, SIGTERM, on_signal, loop);
+    loop->on_int = evsignal_new(loop->base, SIGINT, on_signal, loop);
+    loop->drain_timer = evtimer_new(loop->base, on_drain_over, loop);
+    return loop->on_term && loop->on_int && loop->drain_timer && event_add(loop->on_term, NULL) == 0 &&
+           event_add(loop->on_int, NULL) == 0 && start_watchdog(loop);
+}
+
 struct loop *loop_new(const char *process, enum loop_timers timers, int64_t drain_us)
 {
     struct loop *loop = calloc(1, sizeof(*loop));
 
-    if (!loop)
-        return NULL;
-    loop->process = process;
-    loop->drain_us = drain_us;
-    signal(SIGPIPE, SIG_IGN);
-    raise_descriptors();
-    if (!open_base(loop, timers)) {
-        loop_free(loop);
-        return NULL;
+    if (loop) {
+        loop->process = process;
+        loop->drain_us = drain_us;
+        signal(SIGPIPE, SIG_IGN);
+        raise_descriptors();
+        if (open_base(loop, timers) && open_events(loop))
+            return loop;
     }
-    loop->on_term = evsignal_new(loop->base, SIGTERM, on_signal, loop);
-    loop->on_int = evsignal_new(loop->base, SIGINT, on_signal, loop);
-    loop->drain_timer = evtimer_new(loop->base, on_drain_over, loop);
-    if (!loop->on_term || !loop->on_int || !loop->drain_timer || event_add(loop->on_term, NULL) < 0 ||
-        event_add(loop->on_int, NULL) < 0 || !start_watchdog(loop)) {
-        loop_free(loop);
-        return NULL;
-    }
-    return loop;
+    log_error("start_failed", log_str("what", "event loop"), log_str("why", "memory or descriptors"));
+    loop_free(loop);
+    return NULL;
 }
 
 void loop_free(struct loop *loop)
@@ -174,7 +194,8 @@ void loop_watch(struct loop *loop, bool (*is_well)(void *arg), void *arg)
 
 void loop_drained(struct loop *loop)
 {
-    event_base_loopexit(loop->base, NULL);
+    if (event_base_loopexit(loop->base, NULL) < 0) /* out of memory */
+        event_base_loopbreak(loop->base);
 }
 
 void loop_fail(struct loop *loop)
@@ -211,7 +232,9 @@ void loop_ready(struct loop *loop, const char *details)
 
 int loop_run(struct loop *loop)
 {
-    if (!loop->failed && event_base_dispatch(loop->base) < 0)
+    if (!loop->failed && event_base_dispatch(loop->base) < 0) {
+        log_error("loop_failed", log_str("why", strerror(errno)));
         loop->failed = true;
+    }
     return loop->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -25,8 +25,11 @@ void loop_free(struct loop *loop); /* takes NULL */
 
 struct event_base *loop_base(struct loop *loop);
 
-/* Arms a timer; a delay below 0 counts as 0. */
+/* Arms a timer; a delay below 0 counts as 0. Out of memory, it goes off at once: the timer's owner looks what
+ * is due, and arms it again. That is too early and harmless; never would be the end of what hangs on it. */
 void loop_arm(struct event *timer, int64_t delay_us);
+/* For timers that may not go off too early, and need not: 0, or -ENOMEM. */
+int loop_try_arm(struct event *timer, int64_t delay_us);
 
 /* What to do at SIGTERM. Without it the loop ends at once; with it, when loop_drained() is called. */
 void loop_on_drain(struct loop *loop, void (*drain)(void *arg), void *arg);

@@ -348,13 +348,17 @@ int message_decode(struct message_codec *codec, struct text frame, struct messag
 {
     msgpack_object object;
     size_t offset = 0;
+    int rc;
 
     if (!message_shape_ok(frame))
         return -EBADMSG;
     memset(message, 0, sizeof(*message));
     codec->pairs_used = 0;
     msgpack_zone_clear(&codec->zone);
-    if (msgpack_unpack(frame.at, frame.bytes, &offset, &codec->zone, &object) != MSGPACK_UNPACK_SUCCESS)
+    rc = msgpack_unpack(frame.at, frame.bytes, &offset, &codec->zone, &object);
+    if (rc == MSGPACK_UNPACK_NOMEM_ERROR)
+        return -ENOMEM;
+    if (rc != MSGPACK_UNPACK_SUCCESS)
         return -EBADMSG;
     if (object.type != MSGPACK_OBJECT_MAP)
         return -EBADMSG;

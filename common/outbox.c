@@ -110,7 +110,11 @@ int outbox_send(struct outbox *outbox, struct message *message, struct bus_body 
 
 void outbox_flush(struct outbox *outbox)
 {
-    while (outbox->first &&
-           bus_send(outbox->socket, outbox->peer, &outbox->first->message, outbox->first->body) != -EAGAIN)
+    while (outbox->first) {
+        int rc = bus_send(outbox->socket, outbox->peer, &outbox->first->message, outbox->first->body);
+
+        if (rc == -EAGAIN || rc == -ENOMEM) /* the next credit is another occasion */
+            return;
         drop_first(outbox);
+    }
 }

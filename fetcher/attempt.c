@@ -12,13 +12,23 @@
 #define PULSE_US 100000LL
 #define STALL_US 1000000LL
 
+void fetcher_report(struct fetcher *fetcher, struct message *message, struct bus_body *body)
+{
+    int rc = outbox_send(&fetcher->outbox, message, body);
+
+    if (rc == 0 || rc == -ENOTCONN)
+        return;
+    log_warn("scheduler_unreachable", log_int("type", (int64_t)message->type), log_str("why", strerror(-rc)));
+    bus_lose(fetcher->outbox.socket, fetcher->outbox.peer);
+}
+
 /* The grant's one report, and its end. */
 static void settle(struct fetcher *fetcher, struct grant *grant, struct message *fetched,
                    struct bus_body *body)
 {
     fetched->fetched.attempt = grant->attempt;
     if (grant->link == fetcher->link)
-        outbox_send(&fetcher->outbox, fetched, body);
+        fetcher_report(fetcher, fetched, body);
     grant_remove(&fetcher->grants, grant);
     grant_free(grant);
 }
@@ -147,8 +157,6 @@ static void show_awake(struct fetcher *fetcher, int64_t now_us)
 
 static void start(struct fetcher *fetcher, struct grant *grant, int64_t now_us)
 {
-    struct timeval pulse = {.tv_usec = PULSE_US};
-
     show_awake(fetcher, now_us);
     grant->state = GRANT_STARTED;
     if (breaker_is_probe(&grant->lane->breaker, grant->serial))
@@ -156,7 +164,7 @@ static void start(struct fetcher *fetcher, struct grant *grant, int64_t now_us)
     if (transfer_start(grant->transfer) < 0)
         give_back(fetcher, grant, FETCH_UNSENT, REASON_INTERNAL);
     else if (grant->state == GRANT_STARTED)
-        event_add(fetcher->pulse, &pulse);
+        loop_arm(fetcher->pulse, PULSE_US);
     fetcher_tell_breaker(fetcher, &fetcher->lane);
 }
 
@@ -225,12 +233,12 @@ static void on_sent(void *arg, int64_t sent_at_us)
 
     sent.sent.attempt = grant->attempt;
     sent.sent.sent_at_us = sent_at_us;
-    outbox_send(&fetcher->outbox, &sent, NULL);
+    fetcher_report(fetcher, &sent, NULL);
     grant->state = GRANT_SENT;
     fetcher->last_sent_at_us = sent_at_us;
     breaker_sent(&grant->lane->breaker, grant->serial, sent_at_us);
     if (grant->lane->slow_us > 0)
-        loop_arm(grant->timer, grant->lane->slow_us);
+        loop_try_arm(grant->timer, grant->lane->slow_us); /* else its end tells that it was slow */
     fetcher_tell_sent(fetcher, grant);
 }
 
@@ -392,7 +400,7 @@ void attempt_fetch(struct fetcher *fetcher, const struct message_fetch *fetch, s
         fetched.fetched.outcome = FETCH_UNSENT;
         fetched.fetched.reason = text_of(reason_name(REASON_INTERNAL));
         fetched.fetched.ended_at_us = clock_now_us();
-        outbox_send(&fetcher->outbox, &fetched, NULL);
+        fetcher_report(fetcher, &fetched, NULL);
         return;
     }
     grant->owner = fetcher;

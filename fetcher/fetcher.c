@@ -42,7 +42,7 @@ static void send_breaker(struct fetcher *fetcher, const struct upstream_lane *la
     message.breaker.fail_max = breaker->config.fail_max;
     message.breaker.retry_at_us = breaker->retry_at_us;
     message.breaker.reason = text_of(reason_name(breaker->last_reason));
-    outbox_send(&fetcher->outbox, &message, NULL);
+    fetcher_report(fetcher, &message, NULL);
 }
 
 static void sample(struct breaker_moment *moment)
@@ -313,7 +313,7 @@ static void on_up(void *arg, uint64_t peer, struct text role)
     ready.ready.last_ended_at_us = fetcher->last_ended_at_us;
     ready.ready.hold_at_us = fetcher->hold_at_us;
     ready.ready.in_flight = grant_count(fetcher->grants, GRANT_SENT);
-    outbox_send(&fetcher->outbox, &ready, NULL);
+    fetcher_report(fetcher, &ready, NULL);
     send_breaker(fetcher, &fetcher->lane);
     metric_set(fetcher->metrics, METRIC_FETCHER_LINK_UP, 1);
     log_info("link_up", log_hex("scheduler", peer), log_int("in_flight", (int64_t)ready.ready.in_flight));
@@ -426,7 +426,7 @@ static int open_parts(struct fetcher *fetcher, const struct config *config)
     if (!fetcher->codec || !fetcher->transfers || !fetcher->bus || !fetcher->tick || !fetcher->pulse ||
         view_pace_init(&fetcher->pace, fetcher->base, fetcher_show, fetcher) < 0)
         return -ENOMEM;
-    return event_add(fetcher->tick, &(struct timeval){.tv_sec = 1});
+    return loop_try_arm(fetcher->tick, US_PER_SECOND);
 }
 
 static int open_links(struct fetcher *fetcher, const struct config *config)
@@ -531,13 +531,22 @@ int fetcher_judge(const struct config *config, char error[CONFIG_ERROR_BYTES])
     return -EINVAL;
 }
 
+/* Whether it is an error; then it is said. */
+static bool complain(const char *what, int rc)
+{
+    if (rc < 0)
+        log_error("start_failed", log_str("what", what), log_str("why", strerror(-rc)));
+    return rc < 0;
+}
+
 struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
 {
     struct fetcher *fetcher = calloc(1, sizeof(*fetcher));
-    int rc = -ENOMEM;
 
-    if (!fetcher)
+    if (!fetcher) {
+        complain("fetcher", -ENOMEM);
         return NULL;
+    }
     fetcher->config = config;
     fetcher->options = (struct config_view){.config = config, .process = FOR_FETCHER};
     fetcher->loop = loop;
@@ -548,11 +557,7 @@ struct fetcher *fetcher_new(struct loop *loop, const struct config *config)
         return NULL;
     }
     open_state(fetcher);
-    rc = open_parts(fetcher, config);
-    if (rc == 0)
-        rc = open_links(fetcher, config);
-    if (rc < 0) {
-        log_error("start_failed", log_str("why", strerror(-rc)));
+    if (complain("parts", open_parts(fetcher, config)) || complain("links", open_links(fetcher, config))) {
         fetcher_free(fetcher);
         return NULL;
     }

@@ -51,6 +51,10 @@ struct fetcher {
     bool draining;
 };
 
+/* attempt.c: to the scheduler. What can be neither sent nor kept for later ends the link, which then begins
+ * anew: the scheduler must not wait for it for ever. */
+void fetcher_report(struct fetcher *fetcher, struct message *message, struct bus_body *body);
+
 /* fetcher.c: log and events, one of these for each decision. */
 void fetcher_tell_refused(struct fetcher *fetcher, uint64_t attempt, const char *why);
 void fetcher_tell_unsent(struct fetcher *fetcher, const struct grant *grant, enum reason reason);

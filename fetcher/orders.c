@@ -48,5 +48,5 @@ void orders_obey(struct fetcher *fetcher, const struct message_control *control)
     }
     message.control_result.id = control->id;
     message.control_result.outcome = text_of(outcome);
-    outbox_send(&fetcher->outbox, &message, NULL);
+    fetcher_report(fetcher, &message, NULL);
 }

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/loop.h"
 #include "fetcher/transfer_end.h"
 #include "fetcher/wire.h"
+
+#define AGAIN_US (10 * US_PER_MS)
 
 struct transfers {
     struct event_base *base;
@@ -18,6 +21,7 @@ struct transfers {
     struct transfers_config config; /* its texts are ours */
     size_t bodies_bytes;            /* room taken by all bodies */
     struct wires wires;
+    bool blind; /* a socket has no event */
 };
 
 struct transfer {
@@ -134,21 +138,38 @@ static void tell_all(struct transfers *transfers)
     }
 }
 
+/* Where a socket has no event, for want of memory, libcurl looks at all of them, often, until all transfers
+ * are over. To tell it by want_socket() would make it give up all, and forget the events of the others. */
 static void on_settle(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    tell_all(arg);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct transfers *transfers = arg;
     int running;
 
     (void)fd;
     (void)what;
-    curl_multi_socket_action(transfers->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    if (transfers->blind)
+        transfers->blind = curl_multi_perform(transfers->multi, &running) != CURLM_OK || running > 0;
+    if (transfers->blind)
+        loop_arm(transfers->settle, AGAIN_US);
+    tell_all(transfers);
+}
+
+/* Lets libcurl work. Where it cannot, it has forgotten what it had to do at this time. */
+static void drive(struct transfers *transfers, curl_socket_t fd, int action)
+{
+    int running;
+
+    if (curl_multi_socket_action(transfers->multi, fd, action, &running) != CURLM_OK)
+        loop_arm(transfers->timer, AGAIN_US);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct transfers *transfers = arg;
+
+    (void)fd;
+    (void)what;
+    drive(transfers, CURL_SOCKET_TIMEOUT, 0);
     tell_all(transfers);
 }
 
@@ -156,9 +177,8 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
     struct transfers *transfers = arg;
     int action = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0);
-    int running;
 
-    curl_multi_socket_action(transfers->multi, fd, action, &running);
+    drive(transfers, fd, action);
     tell_all(transfers);
 }
 
@@ -166,47 +186,50 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 static int want_timer(CURLM *multi, long timeout_ms, void *arg)
 {
     struct transfers *transfers = arg;
-    struct timeval delay = {.tv_sec = timeout_ms / 1000, .tv_usec = (timeout_ms % 1000) * 1000};
 
     (void)multi;
     if (timeout_ms < 0)
-        return evtimer_del(transfers->timer);
-    return evtimer_add(transfers->timer, &delay);
+        evtimer_del(transfers->timer);
+    else
+        loop_arm(transfers->timer, timeout_ms * US_PER_MS);
+    return 0; /* or libcurl gives all its transfers up */
+}
+
+static struct event *listen_to(struct transfers *transfers, curl_socket_t fd, int what)
+{
+    short wanted =
+        (short)(EV_PERSIST | ((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
+    struct event *event = event_new(transfers->base, fd, wanted, on_socket, transfers);
+
+    if (event && event_add(event, NULL) == 0)
+        return event;
+    if (event)
+        event_free(event);
+    transfers->blind = true;
+    loop_arm(transfers->settle, AGAIN_US);
+    return NULL;
 }
 
 /* One event for each socket of libcurl's, which keeps the pointer for us. */
 static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *mine)
 {
+    bool over = what == CURL_POLL_REMOVE;
     struct transfers *transfers = arg;
-    struct event *event = mine;
-    short wanted = EV_PERSIST;
+    struct event *event;
 
     (void)easy;
-    if (event)
-        event_free(event);
-    event = NULL;
-    if (what & CURL_POLL_IN)
-        wanted |= EV_READ;
-    if (what & CURL_POLL_OUT)
-        wanted |= EV_WRITE;
-    if (what != CURL_POLL_REMOVE) {
-        event = event_new(transfers->base, fd, wanted, on_socket, transfers);
-        if (event && event_add(event, NULL) < 0) {
-            event_free(event);
-            event = NULL;
-        }
-    }
-    wires_rest(&transfers->wires, fd, what == CURL_POLL_REMOVE);
+    if (mine)
+        event_free(mine);
+    event = over ? NULL : listen_to(transfers, fd, what);
+    wires_rest(&transfers->wires, fd, over);
     curl_multi_assign(transfers->multi, fd, event);
-    return event || what == CURL_POLL_REMOVE ? 0 : -1;
+    return 0;
 }
 
 static void set_watch(struct transfer *transfer, int64_t span_us)
 {
-    struct timeval span = {.tv_sec = span_us / US_PER_SECOND, .tv_usec = span_us % US_PER_SECOND};
-
     transfer->watched_bytes = 0;
-    event_add(transfer->watch, &span);
+    loop_try_arm(transfer->watch, span_us); /* else libcurl's limit for the whole of it is what remains */
 }
 
 /* libcurl has a limit for low speed, too, but counts the time until the first byte in. */
@@ -370,35 +393,36 @@ static bool copy_text(const char **text)
     return *text || !theirs || !theirs[0];
 }
 
+static bool set_multi_options(struct transfers *transfers)
+{
+    return curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers) == CURLM_OK &&
+           curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETFUNCTION, want_socket) == CURLM_OK &&
+           curl_multi_setopt(transfers->multi, CURLMOPT_TIMERDATA, transfers) == CURLM_OK &&
+           curl_multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, want_timer) == CURLM_OK &&
+           curl_multi_setopt(transfers->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK &&
+           curl_multi_setopt(transfers->multi, CURLMOPT_MAXCONNECTS, (long)TRANSFER_CONNECTIONS) == CURLM_OK;
+}
+
 struct transfers *transfers_new(struct event_base *base, const struct transfers_config *config)
 {
     struct transfers *transfers = calloc(1, sizeof(*transfers));
-    bool copied;
 
-    if (!transfers)
-        return NULL;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (!transfers || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         free(transfers);
         return NULL;
     }
     transfers->base = base;
     transfers->config = *config;
-    copied = copy_text(&transfers->config.user_agent);
-    copied = copy_text(&transfers->config.ca_file) && copied;
-    copied = copy_text(&transfers->config.proxy) && copied;
     transfers->timer = evtimer_new(base, on_timer, transfers);
     transfers->settle = evtimer_new(base, on_settle, transfers);
     transfers->multi = curl_multi_init();
-    if (!copied || !transfers->timer || !transfers->settle || !transfers->multi) {
+    /* All three are copied, or a free() would take theirs. */
+    if (!(copy_text(&transfers->config.user_agent) & copy_text(&transfers->config.ca_file) &
+          copy_text(&transfers->config.proxy)) ||
+        !transfers->timer || !transfers->settle || !transfers->multi || !set_multi_options(transfers)) {
         transfers_free(transfers);
         return NULL;
     }
-    curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-    curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers);
-    curl_multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, want_timer);
-    curl_multi_setopt(transfers->multi, CURLMOPT_TIMERDATA, transfers);
-    curl_multi_setopt(transfers->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-    curl_multi_setopt(transfers->multi, CURLMOPT_MAXCONNECTS, (long)TRANSFER_CONNECTIONS);
     return transfers;
 }
 
@@ -452,48 +476,51 @@ static bool add_fields(struct transfer *transfer, const struct transfer_request 
            add_field(transfer, "traceparent", request->traceparent);
 }
 
-/* The options that say how; only those that copy their value can run out of memory. */
+/* The options that say how. One that is not taken, out of memory mostly, must not be missing from a request:
+ * it may be the limit of time, or where the body goes. */
 static bool set_options(struct transfer *transfer, const struct transfer_request *request)
 {
     const struct transfers_config *config = &transfer->transfers->config;
     int64_t total_us = config->total_timeout_us;
     int64_t connect_us = config->connect_timeout_us < total_us ? config->connect_timeout_us : total_us;
-    CURL *easy = transfer->easy;
+    bool ok = true;
 
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->detail);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* or an end waits for the resolver's thread */
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ceil_ms(total_us));
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ceil_ms(connect_us));
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer->transfers);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->transfers);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->fields);
-    if (request->head)
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy ? config->proxy : "") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK &&
-           (!config->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK) &&
-           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_USERAGENT, config->user_agent) == CURLE_OK;
+#define SET(option, value) ok = ok && curl_easy_setopt(transfer->easy, option, value) == CURLE_OK
+    SET(CURLOPT_PRIVATE, transfer);
+    SET(CURLOPT_ERRORBUFFER, transfer->detail);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* or an end waits for the resolver's thread */
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    SET(CURLOPT_TIMEOUT_MS, ceil_ms(total_us));
+    SET(CURLOPT_CONNECTTIMEOUT_MS, ceil_ms(connect_us));
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, transfer->transfers);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, transfer->transfers);
+    SET(CURLOPT_PREREQFUNCTION, on_connected);
+    SET(CURLOPT_PREREQDATA, transfer);
+    SET(CURLOPT_HEADERFUNCTION, on_head);
+    SET(CURLOPT_HEADERDATA, transfer);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, transfer);
+    SET(CURLOPT_HTTPHEADER, transfer->fields);
+    SET(CURLOPT_NOBODY, request->head ? 1L : 0L);
+    SET(CURLOPT_URL, request->url);
+    SET(CURLOPT_PROXY, config->proxy ? config->proxy : "");
+    SET(CURLOPT_NOPROXY, "");
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_USERAGENT, config->user_agent);
+    if (config->ca_file)
+        SET(CURLOPT_CAINFO, config->ca_file);
+#undef SET
+    return ok;
 }
 
 struct transfer *transfer_new(struct transfers *transfers, const struct transfer_request *request,
@@ -529,13 +556,12 @@ void transfer_limit(struct transfer *transfer, int64_t total_us)
 int transfer_start(struct transfer *transfer)
 {
     struct transfers *transfers = transfer->transfers;
-    int running;
 
     wires_cut_spoilt(&transfers->wires);
     if (curl_multi_add_handle(transfers->multi, transfer->easy) != CURLM_OK)
         return -ENOMEM;
     transfer->started = true;
-    curl_multi_socket_action(transfers->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    drive(transfers, CURL_SOCKET_TIMEOUT, 0);
     tell_sent(transfers);
     event_active(transfers->settle, EV_TIMEOUT, 0);
     return 0;

@@ -2,7 +2,9 @@
  * the timers, and logs. */
 #include "gateway/gateway_inside.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "gateway/admin_call.h"
@@ -32,10 +34,34 @@ static void arm_deadline(struct gateway *gateway, int64_t now_us)
     loop_arm(gateway->deadline, due_us > now_us ? due_us - now_us : 0);
 }
 
+/* What makes the gateway do less than it should, and nobody else would notice: once when it begins, once when
+ * it is over. */
+static void tell_cache(struct gateway *gateway)
+{
+    const char *trouble = cache_trouble(gateway->cache);
+
+    if (!trouble && gateway->troubled > 1)
+        log_info("cache_readable", log_int("after_s", gateway->troubled));
+    gateway->troubled = trouble ? gateway->troubled + 1 : 0;
+    if (gateway->troubled == 2)
+        log_warn("cache_unreadable", log_str("dir", gateway->config->cache_dir), log_str("why", trouble));
+}
+
+static void tell_starved(struct gateway *gateway)
+{
+    uint64_t starved = httpd_stats(gateway->httpd)->starved_total;
+
+    if (starved != gateway->starved)
+        log_warn("clients_not_let_in", log_int("times", (int64_t)(starved - gateway->starved)),
+                 log_str("why", "memory or descriptors"));
+    gateway->starved = starved;
+}
+
 static void publish(struct gateway *gateway)
 {
     const struct httpd_stats *stats = httpd_stats(gateway->httpd);
 
+    tell_starved(gateway);
 #define HTTPD_STAT(id, kind, member, name, labels, help)                                                     \
     metric_set(gateway->metrics, METRIC_GATEWAY_##id, (int64_t)stats->member);
 #include "common/httpd_stats.def"
@@ -263,6 +289,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     loop_arm(gateway->tick, TICK_US);
     cache_tick(gateway->cache);
+    tell_cache(gateway);
     proxy_flush(gateway->proxy, &moment);
     gateway_settle(gateway, &moment);
     audit_tick(&gateway->audit);
@@ -346,7 +373,7 @@ static int open_proxy(struct gateway *gateway)
     gateway->proxy = gateway->cache ? proxy_new(&setup) : NULL;
     memcpy(admin.secret, setup.secret, sizeof(admin.secret));
     gateway->admin = admin_new(loop_base(gateway->loop), &admin);
-    return gateway->proxy && gateway->admin ? 0 : -1;
+    return gateway->proxy && gateway->admin ? 0 : -ENOMEM;
 }
 
 static int open_bursts(struct gateway *gateway)
@@ -364,7 +391,7 @@ static int open_bursts(struct gateway *gateway)
 
     gateway->bursts = bursts_new(&setup);
     if (!gateway->bursts)
-        return -1;
+        return -ENOMEM;
     admin_serve_bursts(gateway->admin, gateway->bursts);
     return 0;
 }
@@ -397,10 +424,16 @@ static int open_httpd(struct gateway *gateway)
         return fd;
     }
     gateway->options = (struct config_view){.config = config, .process = FOR_GATEWAY, .port = httpd_port(fd)};
+    if (gateway->options.port == 0) {
+        int rc = -errno;
+
+        close(fd);
+        return rc;
+    }
     snprintf(ready, sizeof(ready), "port=%u", gateway->options.port);
     gateway->httpd = httpd_new(loop_base(gateway->loop), fd, &setup, &handlers, gateway);
     if (!gateway->httpd)
-        return -1;
+        return -ENOMEM;
     if (httpd_stats(gateway->httpd)->connections_max < setup.max_connections)
         log_warn("connections_limited",
                  log_int("possible", (int64_t)httpd_stats(gateway->httpd)->connections_max),
@@ -418,13 +451,14 @@ static int open_timers(struct gateway *gateway)
     gateway->deadline = evtimer_new(base, on_deadline, gateway);
     gateway->last_call = evtimer_new(base, on_last_call, gateway);
     if (!gateway->tick || !gateway->deadline || !gateway->last_call)
-        return -1;
+        return -ENOMEM;
     loop_arm(gateway->tick, TICK_US);
     return 0;
 }
 
-static int make_dirs(const struct config *config)
+static int make_dirs(struct gateway *gateway)
 {
+    const struct config *config = gateway->config;
     const char *const dirs[] = {config->runtime_dir, config->state_dir, config->cache_dir};
 
     for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
@@ -489,20 +523,42 @@ static void know_pages(struct gateway *gateway, const struct config *config)
     gateway_place_dashboard(gateway, (unsigned)config->metricsd_port);
 }
 
+/* False when one of its parts cannot be had; then it has said which. */
+static bool open_all(struct gateway *gateway)
+{
+    static const struct {
+        const char *what;
+        int (*open)(struct gateway *gateway);
+    } parts[] = {
+        {"directories", make_dirs},    {"timers", open_timers},
+        {"links", gateway_open_links}, {"proxy", open_proxy},
+        {"bursts", open_bursts},       {"listener", open_httpd}, /* last: requests come */
+    };
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        int rc = parts[i].open(gateway);
+
+        if (rc < 0) {
+            log_error("start_failed", log_str("what", parts[i].what), log_str("why", strerror(-rc)));
+            return false;
+        }
+    }
+    return true;
+}
+
 struct gateway *gateway_new(struct loop *loop, const struct config *config)
 {
     struct gateway *gateway = calloc(1, sizeof(*gateway));
 
-    if (!gateway)
+    if (!gateway) {
+        log_error("start_failed", log_str("what", "gateway"), log_str("why", strerror(ENOMEM)));
         return NULL;
+    }
     gateway->config = config;
     gateway->loop = loop;
     gateway->link_us = clock_now_us();
     know_pages(gateway, config);
-    /* httpd last: from then on requests come, and everything else must be there. */
-    if (make_dirs(config) < 0 || open_timers(gateway) < 0 || gateway_open_links(gateway) < 0 ||
-        open_proxy(gateway) < 0 || open_bursts(gateway) < 0 || open_httpd(gateway) < 0) {
-        log_error("start", log_str("why", "the gateway cannot work"));
+    if (!open_all(gateway)) {
         gateway_free(gateway);
         return NULL;
     }

@@ -29,6 +29,8 @@ struct gateway {
     struct event *tick, *deadline, *last_call;
     int64_t deadline_us; /* for which the timer is armed; INT64_MAX: it is not */
     int64_t link_us;     /* when the link went up or down */
+    uint64_t starved;    /* of httpd's, what has been told */
+    unsigned troubled;   /* ticks since when the cache cannot be read */
     bool closing;        /* who would wait now is refused */
     bool unconnected;    /* the last connection of a drain has closed */
     struct feed feed;
@@ -48,7 +50,7 @@ void gateway_place_dashboard(struct gateway *gateway, unsigned port);
 void gateway_settle(struct gateway *gateway, const struct moment *moment);
 
 /* gateway_links.c */
-/* To the scheduler, to metricsd and its feed. 0, or -1. */
+/* To the scheduler, to metricsd and its feed. 0 or -errno. */
 int gateway_open_links(struct gateway *gateway);
 
 #endif

@@ -1,4 +1,6 @@
 /* gateway_links.c - what the scheduler and metricsd say to the gateway, and the sockets on which they do. */
+#include <errno.h>
+
 #include "common/clock.h"
 #include "gateway/gateway_inside.h"
 
@@ -89,18 +91,18 @@ int gateway_open_links(struct gateway *gateway)
 
     gateway->bus = bus_new(loop_base(gateway->loop));
     if (!gateway->bus)
-        return -1;
+        return -ENOMEM;
     gateway->events = event_publisher_new(gateway->bus, gateway->config, "gateway");
     if (!gateway->events)
-        return -1;
+        return -errno;
     gateway->metrics = event_metrics(gateway->events);
     if (event_degraded(gateway->events) < 0)
         log_warn("counts_at_risk", log_str("why", strerror(-event_degraded(gateway->events))));
     gateway->audit = (struct audit){.events = gateway->events, .left_out = DECISION_GATEWAY_LEFT_OUT};
     config_endpoint(gateway->config, "feed", endpoint);
     if (!bus_subscribe_connect(gateway->bus, endpoint, topics, on_feed, gateway))
-        return -1;
+        return -errno;
     config_endpoint(gateway->config, "gateways", endpoint);
     gateway->link = bus_connect(gateway->bus, endpoint, "gateway", &handlers, gateway);
-    return gateway->link ? 0 : -1;
+    return gateway->link ? 0 : -errno;
 }

@@ -130,6 +130,10 @@ static bool open_web(struct metricsd *metricsd, const struct config *config)
     if (fd < 0)
         return metricsd_complain("listen_failed", config->metricsd_bind, -fd);
     metricsd->port = httpd_port(fd);
+    if (metricsd->port == 0) {
+        close(fd);
+        return metricsd_complain("listen_failed", config->metricsd_bind, errno);
+    }
     metricsd->web = web_new(loop_base(metricsd->loop), fd, &sources, metricsd, metricsd->stream, config);
     return metricsd->web || metricsd_complain("listen_failed", config->metricsd_bind, ENOMEM);
 }

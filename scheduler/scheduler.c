@@ -281,6 +281,12 @@ static bool open_bus(struct scheduler *scheduler)
     return false;
 }
 
+static bool complain(const char *what, int error)
+{
+    log_error("start_failed", log_str("what", what), log_str("why", strerror(error)));
+    return false;
+}
+
 static bool open_all(struct scheduler *scheduler)
 {
     struct event_base *base = loop_base(scheduler->loop);
@@ -290,16 +296,21 @@ static bool open_all(struct scheduler *scheduler)
         return false;
     scheduler->bus = bus_new(base);
     if (!scheduler->bus)
-        return false;
+        return complain("bus", ENOMEM);
     for (size_t i = 0; i < LANES; i++) {
-        if (lane_open(&scheduler->lanes[i], lane_names[i], (unsigned)i, scheduler->config,
-                      bus_epoch(scheduler->bus), clock_now_us()) < 0)
-            return false;
+        int rc = lane_open(&scheduler->lanes[i], lane_names[i], (unsigned)i, scheduler->config,
+                           bus_epoch(scheduler->bus), clock_now_us());
+
+        if (rc < 0)
+            return complain(lane_names[i], -rc);
     }
     scheduler->pump_timer = event_new(base, -1, 0, on_pump, scheduler);
     scheduler->tell_timer = event_new(base, -1, EV_PERSIST, on_tell, scheduler);
-    return scheduler->pump_timer && scheduler->tell_timer &&
-           view_pace_init(&scheduler->pace, base, scheduler_show, scheduler) == 0 && open_bus(scheduler);
+    if (!scheduler->pump_timer || !scheduler->tell_timer ||
+        loop_try_arm(scheduler->tell_timer, TELL_US) < 0 ||
+        view_pace_init(&scheduler->pace, base, scheduler_show, scheduler) < 0)
+        return complain("timers", ENOMEM);
+    return open_bus(scheduler);
 }
 
 /* What of the epoch before goes on. */
@@ -340,11 +351,12 @@ static bool is_well(void *arg)
 
 struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
 {
-    const struct timeval second = {.tv_sec = TELL_US / US_PER_SECOND};
     struct scheduler *scheduler = calloc(1, sizeof(*scheduler));
 
-    if (!scheduler)
+    if (!scheduler) {
+        complain("scheduler", ENOMEM);
         return NULL;
+    }
     scheduler->loop = loop;
     scheduler->config = config;
     scheduler->options = (struct config_view){.config = config, .process = FOR_SCHEDULER};
@@ -354,7 +366,6 @@ struct scheduler *scheduler_new(struct loop *loop, const struct config *config)
         scheduler_free(scheduler);
         return NULL;
     }
-    event_add(scheduler->tell_timer, &second);
     loop_on_drain(loop, on_drain, scheduler);
     loop_watch(loop, is_well, scheduler);
     log_info("start", log_hex("epoch", bus_epoch(scheduler->bus)), log_str("mode", config->rate_limit_mode),

@@ -201,16 +201,22 @@ class Stack:
 
     def start(self):
         if self.with_simulator:
-            rate = self.environment.get("RATE_LIMIT_SECONDS", "1")
-            self.environment.setdefault("SIMULATOR_WINDOW_SECONDS", rate)
-            self.simulator = Simulator(int(self.spawn("simulator").ready["port"]))
-            self.environment["SIMULATOR_PORT"] = str(self.simulator.port)
-            url = self.environment.get("UPSTREAM_URL", "http://127.0.0.1:{port}/api/score")
-            self.environment["UPSTREAM_URL"] = url.replace("{port}", str(self.simulator.port))
+            self.start_simulator()
         for name in PROCESSES:
             self.spawn(name, wait=False)
         for name in PROCESSES:
             self.processes[name].wait_ready()
+        self.settle()
+
+    def start_simulator(self):
+        rate = self.environment.get("RATE_LIMIT_SECONDS", "1")
+        self.environment.setdefault("SIMULATOR_WINDOW_SECONDS", rate)
+        self.simulator = Simulator(int(self.spawn("simulator").ready["port"]))
+        self.environment["SIMULATOR_PORT"] = str(self.simulator.port)
+        url = self.environment.get("UPSTREAM_URL", "http://127.0.0.1:{port}/api/score")
+        self.environment["UPSTREAM_URL"] = url.replace("{port}", str(self.simulator.port))
+
+    def settle(self):
         self.environment["GATEWAY_PORT"] = self.processes["gateway"].ready["port"]  # a restart keeps them
         self.environment["METRICSD_PORT"] = self.processes["metricsd"].ready["port"]
         wait_for(lambda: self.get("/readyz").status == 200, "the stack is ready", START_SECONDS)

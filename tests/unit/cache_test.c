@@ -316,12 +316,14 @@ static void ruined_files_are_no_files(void **state)
     char path[128];
 
     (void)state;
+    assert_null(cache_trouble(cache)); /* there is none yet */
     in_dir("answers.mdb", path);
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         elsewhere(rebuild, "first");
         assert_int_equal(truncate(path, lengths[i]), 0);
         cache_tick(cache);
         assert_false(finds(cache, "first"));
+        assert_non_null(cache_trouble(cache));
     }
     for (int letter = 0; letter < 256; letter += 85) {
         FILE *file = fopen(path, "w");
@@ -335,6 +337,7 @@ static void ruined_files_are_no_files(void **state)
     elsewhere(rebuild, "whole");
     cache_tick(cache);
     assert_true(finds(cache, "whole"));
+    assert_null(cache_trouble(cache));
     cache_close(cache);
 }
 

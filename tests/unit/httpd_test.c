@@ -259,6 +259,7 @@ static void no_descriptor_left(void **state)
     setrlimit(RLIMIT_NOFILE, &none);
     assert_in_range(play_rounds(), 1, 20); /* it does not spin on the listener */
     assert_int_equal(stats()->connections, 0);
+    assert_in_range(stats()->starved_total, 1, 20);
     setrlimit(RLIMIT_NOFILE, &limit);
     client_say(client, GET("/a"));
     UNTIL(client_has(client, "</a>"));

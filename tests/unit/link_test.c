@@ -79,6 +79,36 @@ static void a_send_that_failed_costs_no_credit(void **state)
     assert_true(link_credit(&link, 1)); /* it is told when to try again */
 }
 
+static void a_send_that_failed_is_tried_again_once_for_each_failure(void **state)
+{
+    struct link link = {0};
+
+    (void)state;
+    assert_false(link_stuck(&link));
+    link_open(&link, 7, 2, 0);
+    assert_true(link_spend(&link));
+    assert_false(link_stuck(&link));
+    link_unspend(&link);
+    assert_true(link_stuck(&link));
+    assert_false(link_stuck(&link));
+    assert_true(link_spend(&link) && link_spend(&link));
+    assert_false(link_spend(&link));
+    assert_false(link_stuck(&link)); /* who has no credit waits for it */
+}
+
+static void credit_that_could_not_be_given_is_given_with_the_next(void **state)
+{
+    struct link link = {0};
+    uint64_t count = 0;
+
+    (void)state;
+    link_open(&link, 7, 10, 0);
+    while (count == 0)
+        count = link_handled(&link);
+    link_ungiven(&link, count);
+    assert_int_equal(link_handled(&link), count + 1);
+}
+
 static void credit_is_given_in_batches_and_in_full(void **state)
 {
     struct link link = {0};
@@ -104,6 +134,8 @@ int main(void)
         cmocka_unit_test(a_ping_is_due_only_on_an_open_link),
         cmocka_unit_test(credits_bound_what_is_sent),
         cmocka_unit_test(a_send_that_failed_costs_no_credit),
+        cmocka_unit_test(a_send_that_failed_is_tried_again_once_for_each_failure),
+        cmocka_unit_test(credit_that_could_not_be_given_is_given_with_the_next),
         cmocka_unit_test(credit_is_given_in_batches_and_in_full),
     };
 
