@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/json_check.h"
 #include "common/text.h"
 #include "common/utf8.h"
 
@@ -56,6 +57,13 @@ static inline void check_field_lines(struct text fields)
         for (size_t i = 0; i + 1 < line.bytes; i++)
             must((unsigned char)line.at[i] >= ' ' || line.at[i] == '\t', "a field has no controls");
     }
+}
+
+static inline void must_be_json(struct text text, const char *what)
+{
+    if (!json_check_object(text))
+        fprintf(stderr, "%.*s\n", TEXT_ARGS(text));
+    must(json_check_object(text), what);
 }
 
 static inline void check_utf8(struct text text)

@@ -68,9 +68,8 @@ struct transfer *transfer_new(struct transfers *transfers, const struct transfer
     struct transfer *transfer;
 
     must(transfers && strncmp(request->url, "http://", 7) == 0, "a request has a URL");
-    if (request->client_id.bytes > 0 && !upstream_value_ok(request->client_id))
-        return NULL;
-    must(upstream_value_ok(request->request_id), "an id can be sent");
+    if (!upstream_value_ok(request->client_id) || !upstream_value_ok(request->request_id))
+        return NULL; /* as the real one does */
     must(request->traceparent.bytes == 0 || upstream_value_ok(request->traceparent), "a field can be sent");
     transfer = calloc(1, sizeof(*transfer));
     must(transfer, "memory");

@@ -80,7 +80,7 @@ static void check_frame(struct text frames)
         last = line;
         must(line.bytes == 0 || !memchr(line.at, '\r', line.bytes), "a frame's line has no other ends");
         if (begins_with(line, "data: "))
-            must(json_check_object((struct text){line.at + 6, line.bytes - 6}), "a frame's data is JSON");
+            must_be_json((struct text){line.at + 6, line.bytes - 6}, "a frame's data is JSON");
         else
             must(line.bytes == 0 || begins_with(line, "id: ") || begins_with(line, "event: ") ||
                      begins_with(line, "retry: ") || line.at[0] == ':',
@@ -114,7 +114,7 @@ static void answered(const struct stage_answer *answer)
     if (answer->streams && answer->body.bytes > 0)
         check_frame(answer->body);
     else if (memmem(fields.at, fields.bytes, "application/json", 16) && answer->status == 200)
-        must(json_check_object(answer->body), "what people get is JSON");
+        must_be_json(answer->body, "what people get is JSON");
     else if (memmem(fields.at, fields.bytes, "version=0.0.4", 13) && answer->status == 200)
         check_exposition(answer->body);
 }

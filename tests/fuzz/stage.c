@@ -313,7 +313,7 @@ void stage_begin(const uint8_t *data, size_t size, struct story *story)
 static bool is_place(struct text name)
 {
     static const char *const places[] = {"RUNTIME_DIR",   "STATE_DIR",     "CACHE_DIR",  "GATEWAY_BIND",
-                                         "METRICSD_BIND", "FEED_ENDPOINT", "FEED_KEYS",  "FEED_CLIENTS",
+                                         "METRICSD_BIND", "FEED_ENDPOINT", "FEED_CURVE_CERT", "FEED_CURVE_CLIENTS",
                                          "UPSTREAM_URL",  "UPSTREAM_PROXY", "CACHE_MAX_MB", "UPSTREAM_CA_FILE"};
 
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -344,6 +344,7 @@ void stage_turn(void)
         event_base_loop(stage.base, EVLOOP_NONBLOCK);
     while (++turns < TURNS_MAX && stage_zmq_waits());
     must(turns < TURNS_MAX, "the process comes to rest");
+    stage_httpd_turn();
 }
 
 void stage_wait(int64_t us)
