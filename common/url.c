@@ -18,8 +18,8 @@ static bool skip(struct text *text, const char *prefix)
     return true;
 }
 
-/* Names that hold nothing but these stand safely in every field of HTTP; what else a literal may hold has been
- * looked at. Browsers write both small. */
+/* Names that hold nothing but these stand safely in every field of HTTP; what else a literal may hold has
+ * been looked at. Browsers write both small. */
 static bool is_host(struct text host, bool literal)
 {
     for (size_t i = 0; i < host.bytes; i++) {

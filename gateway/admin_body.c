@@ -91,7 +91,8 @@ static int read_number(char *detail, struct member *member)
     return 0;
 }
 
-/* Members have such names; what is none of these is not repeated: it may be a CPF, or end within a character. */
+/* Members have such names; what is none of these is not repeated: it may be a CPF, or end within a character.
+ */
 static bool is_word(const char *name)
 {
     return name[strspn(name, "_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';

@@ -38,8 +38,9 @@ static int read_sums(const char *path, struct sums *sums)
         close(fd);
     if (rc < 0)
         return rc;
-    return bytes == (ssize_t)sizeof(*sums) && sums->magic == MAGIC && sums->layout == ledger_layout() ? 0
-                                                                                                     : -EBADMSG;
+    return bytes == (ssize_t)sizeof(*sums) && sums->magic == MAGIC && sums->layout == ledger_layout()
+               ? 0
+               : -EBADMSG;
 }
 
 int past_open(struct past *past, struct store *store, const char *runtime_dir)

@@ -1,6 +1,6 @@
-/* admin_fuzz.c - orders of operators and questions about jobs, as they come over HTTP: path, method, query and
- * body (gateway/admin_call.c, admin_body.c, burst_call.c, burst_order.c, job_call.c). The input is a request
- * (asked.h).
+/* admin_fuzz.c - orders of operators and questions about jobs, as they come over HTTP: path, method, query
+ * and body (gateway/admin_call.c, admin_body.c, burst_call.c, burst_order.c, job_call.c). The input is a
+ * request (asked.h).
  *
  * What is taken lies in its documented range and can be sent to the scheduler; what is refused has one of the
  * documented statuses and a reason that may stand in JSON and in a log: it never repeats a CPF. */
@@ -68,14 +68,16 @@ static void check_burst_order(struct text body)
         check_detail(detail, 400);
     } else {
         must(order.lane && order.count >= 1 && order.count <= REQUESTS_MAX, "so many requests");
-        must(order.subject_count == 1 || order.subject_count == order.count, "one thing each, or one for all");
+        must(order.subject_count == 1 || order.subject_count == order.count,
+             "one thing each, or one for all");
         must(order.concurrency >= 1 && order.concurrency <= CONCURRENCY_MAX, "so many at a time");
         must(order.rate == 0 || (order.rate >= 0.001 && order.rate <= BURST_RATE_MAX), "so many a second");
         must(order.priority_count <= BURST_PRIORITIES_MAX, "so many priorities");
         for (unsigned i = 0; i < order.priority_count; i++)
             must(order.priorities[i] <= 99, "a priority");
         for (unsigned i = 0; i < order.subject_count; i++)
-            must(strlen(order.subjects[i]) >= 1 && strlen(order.subjects[i]) <= BURST_SUBJECT_BYTES, "a subject");
+            must(strlen(order.subjects[i]) >= 1 && strlen(order.subjects[i]) <= BURST_SUBJECT_BYTES,
+                 "a subject");
     }
     burst_order_done(&order);
 }

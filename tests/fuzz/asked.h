@@ -8,8 +8,11 @@
 
 #define ASKED_BYTES 16384
 
-static const struct http_limits asked_limits = {
-    .line_bytes = 4096, .field_bytes = 4096, .head_bytes = 8192, .field_count = HTTP_MAX_FIELDS, .body_bytes = 8192};
+static const struct http_limits asked_limits = {.line_bytes = 4096,
+                                                .field_bytes = 4096,
+                                                .head_bytes = 8192,
+                                                .field_count = HTTP_MAX_FIELDS,
+                                                .body_bytes = 8192};
 
 struct asked {
     char *bytes; /* to be freed; the request borrows from it */
@@ -35,7 +38,8 @@ static inline bool asked_read(const uint8_t *data, size_t size, struct asked *as
         memcpy(room + used, "\r\n", 2);
         used += 2;
     } while (rest.bytes > 0);
-    used += (size_t)snprintf(room + used, 64, rest.bytes > 0 ? "Content-Length: %zu\r\n\r\n" : "\r\n", rest.bytes);
+    used += (size_t)snprintf(room + used, 64, rest.bytes > 0 ? "Content-Length: %zu\r\n\r\n" : "\r\n",
+                             rest.bytes);
     if (rest.bytes > 0)
         memcpy(room + used, rest.at, rest.bytes);
     used += rest.bytes;

@@ -61,9 +61,11 @@ static inline void check_field_lines(struct text fields)
 
 static inline void must_be_json(struct text text, const char *what)
 {
-    if (!json_check_object(text))
+    bool holds = json_check_object(text);
+
+    if (!holds)
         fprintf(stderr, "%.*s\n", TEXT_ARGS(text));
-    must(json_check_object(text), what);
+    must(holds, what);
 }
 
 static inline void check_utf8(struct text text)

@@ -81,12 +81,12 @@ static void check_print(const struct config *config)
     must(config_read(&again, (struct text){printed, bytes}, error) == 0, "what is printed can be read");
     memcpy(again.client_id, config->client_id, sizeof(again.client_id)); /* secrets are not printed */
     memcpy(again.admin_token, config->admin_token, sizeof(again.admin_token));
-#define SAME_TEXT(member)    must(strcmp(again.member, config->member) == 0, #member " is printed");
+#define SAME_TEXT(member) must(strcmp(again.member, config->member) == 0, #member " is printed");
 #define SAME_SECRET(member)
-#define SAME_CHOICE(member)  SAME_TEXT(member)
-#define SAME_INT(member)     must(again.member == config->member, #member " is printed");
-#define SAME_SECONDS(member) SAME_INT(member)
-#define SAME_BOOL(member)    SAME_INT(member)
+#define SAME_CHOICE(member)                                                   SAME_TEXT(member)
+#define SAME_INT(member)                                                      must(again.member == config->member, #member " is printed");
+#define SAME_SECONDS(member)                                                  SAME_INT(member)
+#define SAME_BOOL(member)                                                     SAME_INT(member)
 #define OPTION(type, member, name, fallback, min, max, unit, processes, help) SAME_##type(member)
 #include "common/options.def"
 #undef OPTION

@@ -152,8 +152,8 @@ static void end_it(struct transfer *transfer, struct text rest)
 
 static void provide(const struct step *step)
 {
-    struct transfer *transfer = step->number > 0 && step->number <= TRANSFERS ? play.started[step->number - 1]
-                                                                              : NULL;
+    struct transfer *transfer =
+        step->number > 0 && step->number <= TRANSFERS ? play.started[step->number - 1] : NULL;
 
     if (!transfer)
         return;

@@ -1,10 +1,10 @@
 /* fields_fuzz.c - what a client's fields say: who and how urgent (gateway/caller.c: client-id, X-Priority,
- * Priority, X-Request-Id, traceparent), how long it waits (patience.c: Request-Timeout, Prefer), what it wishes
- * of the cache (wish.c: Cache-Control, Pragma), which page asks (cors.c), who may give orders (admin_rules.c).
- * The input is a request (asked.h).
+ * Priority, X-Request-Id, traceparent), how long it waits (patience.c: Request-Timeout, Prefer), what it
+ * wishes of the cache (wish.c: Cache-Control, Pragma), which page asks (cors.c), who may give orders
+ * (admin_rules.c). The input is a request (asked.h).
  *
- * Nothing is read out of its range; what is passed on or logged is harmless; a field that says nothing that can
- * be read says nothing; and what one field says is what a slow reading says. */
+ * Nothing is read out of its range; what is passed on or logged is harmless; a field that says nothing that
+ * can be read says nothing; and what one field says is what a slow reading says. */
 #include <ctype.h>
 
 #include "common/http_syntax.h"
@@ -153,7 +153,8 @@ static bool may_order(struct text origin, struct text host)
     struct text named = {origin.at + scheme, origin.bytes - scheme};
 
     return text_equal(origin, "http://localhost:5001") ||
-           (named.bytes >= host.bytes && strncasecmp(named.at + named.bytes - host.bytes, host.at, host.bytes) == 0);
+           (named.bytes >= host.bytes &&
+            strncasecmp(named.at + named.bytes - host.bytes, host.at, host.bytes) == 0);
 }
 
 static void check_page(const struct http_request *request)
@@ -181,7 +182,8 @@ static void check_page(const struct http_request *request)
         verdict = admin_judge(&rules, request, true);
         must(verdict.who || verdict.status == 401 || verdict.status == 403, "a verdict");
         must(verdict.who || verdict.detail, "a refusal says why");
-        must(!verdict.who || !token || http_request_field(request, "Authorization").at, "the token is asked for");
+        must(!verdict.who || !token || http_request_field(request, "Authorization").at,
+             "the token is asked for");
         must(!verdict.who || !origin.at || (origin.bytes > 7 && may_order(origin, request->host)),
              "no page of another site");
         must(!admin_judge(&rules, request, false).who || token, "nobody from elsewhere without a token");

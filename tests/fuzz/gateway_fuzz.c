@@ -1,5 +1,5 @@
-/* gateway_fuzz.c - the whole gateway between clients (c1, c2 ... of stage_httpd.c; every fourth is not of this
- * host), a scheduler (s1; another number is another epoch) and metricsd's feed (m1), as a story tells
+/* gateway_fuzz.c - the whole gateway between clients (c1, c2 ... of stage_httpd.c; every fourth is not of
+ * this host), a scheduler (s1; another number is another epoch) and metricsd's feed (m1), as a story tells
  * (story.h).
  *
  * Whatever they say: each request has exactly one answer in the end, whose own JSON is JSON; at every moment

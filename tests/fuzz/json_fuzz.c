@@ -1,7 +1,7 @@
 /* json_fuzz.c - what we render of strings that others choose: common/json.c, the frame around it in streams
  * (metricsd/sse.c), and the documents and fields of gateways (gateway/render.c, job_view.c). The input is a
- * list of lines that write an object; each begins with a letter: `o`bject, `a`rray, `e`nd, `s`tring, `i`nteger,
- * `d`ouble, `h`ex number, `n`ull, and the rest of the line is its value.
+ * list of lines that write an object; each begins with a letter: `o`bject, `a`rray, `e`nd, `s`tring,
+ * `i`nteger, `d`ouble, `h`ex number, `n`ull, and the rest of the line is its value.
  *
  * All of it is JSON for a reader of ours and for json-c; a string that was UTF-8 comes back as it was; a
  * buffer that is too small is told and never overrun; no content ends a frame or a field line early. */

@@ -85,7 +85,8 @@ static void check_field(const struct message_field *field, const char *at)
     if (field->type == MESSAGE_FIELD_UINT)
         must(*(const uint64_t *)(const void *)at <= field->limit, "a number keeps to its limit");
     else if (field->type == MESSAGE_FIELD_INT)
-        must(*number >= -(int64_t)field->limit && *number <= (int64_t)field->limit, "so does one with a sign");
+        must(*number >= -(int64_t)field->limit && *number <= (int64_t)field->limit,
+             "so does one with a sign");
     else if (field->type == MESSAGE_FIELD_TEXT || field->type == MESSAGE_FIELD_BYTES)
         must(text->bytes <= field->limit && (text->bytes == 0 || text->at), "a text keeps to its limit");
 }

@@ -1,5 +1,5 @@
-/* scheduler_fuzz.c - the whole scheduler among hostile peers: what gateways (g1, g2 ...) and fetchers (f1 ...)
- * say in a story (story.h), with time going by, restarts and a drain.
+/* scheduler_fuzz.c - the whole scheduler among hostile peers: what gateways (g1, g2 ...) and fetchers (f1
+ * ...) say in a story (story.h), with time going by, restarts and a drain.
  *
  * Whatever they say: a request has at most one end each time that it was submitted, and none that nobody
  * submitted; an attempt is granted once, to the fetcher that is ready, for a time that is not over; no more
@@ -88,7 +88,8 @@ static void heard(const struct stage_said *said)
              "what is aborted was granted");
         return;
     case MESSAGE_TYPE_accepted:
-        must(request_of(said->peer, message->accepted.id)->begun || play.full, "what is accepted was asked for");
+        must(request_of(said->peer, message->accepted.id)->begun || play.full,
+             "what is accepted was asked for");
         must(message->accepted.eta_us >= -1, "an ETA");
         return;
     case MESSAGE_TYPE_result:

@@ -2,7 +2,6 @@
 #include "tests/fuzz/stage.h"
 
 #include <sodium.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,15 +11,15 @@
 #include "common/json_check.h"
 #include "common/ledger.h"
 #include "common/log.h"
+#include "tests/fuzz/folder.h"
 #include "tests/fuzz/stage_inside.h"
 
-#define START_US (1000 * US_PER_SECOND)
-#define WALL_US  (1700000000 * US_PER_SECOND)
-#define STEP_US  US_PER_SECOND
-#define STEPS    5
-#define WAIT_MAX_US                                                                                          \
-    (366 * 86400 * US_PER_SECOND)
-#define TURNS_MAX 64 /* of the loop without time going by: a process that needs more spins */
+#define START_US    (1000 * US_PER_SECOND)
+#define WALL_US     (1700000000 * US_PER_SECOND)
+#define STEP_US     US_PER_SECOND
+#define STEPS       5
+#define WAIT_MAX_US (366 * 86400 * US_PER_SECOND)
+#define TURNS_MAX   64 /* of the loop without time going by: a process that needs more spins */
 
 struct stage stage;
 static uint64_t draw;
@@ -259,19 +258,9 @@ int ledger_dir(const char *runtime_dir, char *path, size_t size)
 
 /* The stage itself. */
 
-static void remove_folder(void)
-{
-    char command[sizeof(stage.folder) + 16];
-
-    snprintf(command, sizeof(command), "rm -rf '%s'", stage.folder);
-    if (stage.folder[0] && system(command) != 0)
-        fprintf(stderr, "cannot remove %s\n", stage.folder);
-}
-
 static void open_once(void)
 {
     static struct loop the_loop;
-    const char *where = getenv("TMPDIR");
     struct event_config *config = event_config_new();
 
     event_config_avoid_method(config, "select");
@@ -279,9 +268,8 @@ static void open_once(void)
     event_config_free(config);
     stage.loop = &the_loop;
     stage.shows = getenv("STAGE_SHOWS") != NULL;
-    snprintf(stage.folder, sizeof(stage.folder), "%.40s/stage.XXXXXX", where ? where : "/tmp");
-    must(stage.base && mkdtemp(stage.folder), "a stage");
-    atexit(remove_folder);
+    stage.folder = folder();
+    must(stage.base, "a stage");
 }
 
 static void set_options(void)
@@ -312,9 +300,10 @@ void stage_begin(const uint8_t *data, size_t size, struct story *story)
 
 static bool is_place(struct text name)
 {
-    static const char *const places[] = {"RUNTIME_DIR",   "STATE_DIR",     "CACHE_DIR",  "GATEWAY_BIND",
-                                         "METRICSD_BIND", "FEED_ENDPOINT", "FEED_CURVE_CERT", "FEED_CURVE_CLIENTS",
-                                         "UPSTREAM_URL",  "UPSTREAM_PROXY", "CACHE_MAX_MB", "UPSTREAM_CA_FILE"};
+    static const char *const places[] = {"RUNTIME_DIR",     "STATE_DIR",          "CACHE_DIR",
+                                         "GATEWAY_BIND",    "METRICSD_BIND",      "FEED_ENDPOINT",
+                                         "FEED_CURVE_CERT", "FEED_CURVE_CLIENTS", "UPSTREAM_URL",
+                                         "UPSTREAM_PROXY",  "CACHE_MAX_MB",       "UPSTREAM_CA_FILE"};
 
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         if (text_equal(name, places[i]))

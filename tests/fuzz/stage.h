@@ -2,8 +2,8 @@
  * its own code up to the edge, and there no socket, no descriptor and no clock, but what a story tells.
  *
  * Played, by defining the symbols in the target's own objects: the clocks (libevent's too), randomness, loop,
- * log, events and ledger (stage.c); ZeroMQ's sockets, below the bus (stage_zmq.c); httpd (stage_httpd.c). So a
- * story is the same whenever it is told, and a thousand are told in a second. */
+ * log, events and ledger (stage.c); ZeroMQ's sockets, below the bus (stage_zmq.c); httpd (stage_httpd.c). So
+ * a story is the same whenever it is told, and a thousand are told in a second. */
 #ifndef TESTS_FUZZ_STAGE_H
 #define TESTS_FUZZ_STAGE_H
 
@@ -42,7 +42,7 @@ extern struct stage {
     struct event_base *base;
     struct loop *loop;
     struct config config; /* as by default, and as the story has set it */
-    char folder[64];      /* for files */
+    const char *folder;   /* for files */
     bool drained, failed;
     bool shows; /* STAGE_SHOWS=1: tells on standard error what the process says and logs */
     /* Set by the target; may be NULL. */
@@ -63,7 +63,8 @@ void stage_turn(void);
 /* The same while time goes by: a few seconds of it in small steps, the rest as if it had been stopped. Peers
  * that are not mute show that they live. */
 void stage_wait(int64_t us);
-/* What any process knows: `wait MS`, `wall MS` (the wall clock is set), `drain`. False: it is none of these. */
+/* What any process knows: `wait MS`, `wall MS` (the wall clock is set), `drain`. False: it is none of these.
+ */
 bool stage_common(const struct step *step);
 /* SIGTERM. */
 void stage_drain(void);
@@ -71,7 +72,8 @@ void stage_drain(void);
 /* A step of the peer that it names, on that socket: a message of it, `raw BYTES` (a first frame), `mute` (no
  * signs of life any more) or `full` (it takes nothing any more). */
 void stage_peer(const char *socket, const struct step *step);
-/* A step of a client: `METHOD TARGET | Name: value | ... || body`, or `gone`. It has one request at a time. */
+/* A step of a client: `METHOD TARGET | Name: value | ... || body`, or `gone`. It has one request at a time.
+ */
 void stage_client(const struct step *step);
 /* Requests that have no answer yet. */
 unsigned stage_unanswered(void);

@@ -1,5 +1,5 @@
-/* stage_httpd.c - httpd played: a client's request is read by the real parser, under the process's own limits,
- * and has exactly one answer, or a stream, or leaves. */
+/* stage_httpd.c - httpd played: a client's request is read by the real parser, under the process's own
+ * limits, and has exactly one answer, or a stream, or leaves. */
 #include "common/httpd.h"
 
 #include <errno.h>
@@ -232,7 +232,8 @@ static void refuse(const struct http_parser *parser)
         fprintf(stderr, "refused: %d %s\n", parser->status, parser->detail);
     if (!the_httpd->handlers->refusal)
         return;
-    bytes = the_httpd->handlers->refusal(the_httpd->arg, parser->status, parser->detail, body, sizeof(body), &type);
+    bytes = the_httpd->handlers->refusal(the_httpd->arg, parser->status, parser->detail, body, sizeof(body),
+                                         &type);
     must(bytes <= sizeof(body), "a refusal fits");
     must(!strstr(type, "json") || json_check_object((struct text){body, bytes}), "a refusal is JSON");
 }
@@ -244,7 +245,8 @@ static void ask(const struct step *step, unsigned client)
     static struct http_request request;
     size_t size = write_request(step, room);
     char *bytes = copy_of(room, size);
-    enum http_progress progress = http_parser_feed(&parser, &the_httpd->config.limits, bytes, &size, &request);
+    enum http_progress progress =
+        http_parser_feed(&parser, &the_httpd->config.limits, bytes, &size, &request);
 
     if (progress == HTTP_REFUSED)
         refuse(&parser);

@@ -13,10 +13,10 @@
 #include "tests/fuzz/stage.h"
 #include "tests/fuzz/stage_inside.h"
 
-#define SOCKETS     4
-#define PEERS       24
-#define FRAMES_OUT  3
-#define ID_BYTES    16
+#define SOCKETS    4
+#define PEERS      24
+#define FRAMES_OUT 3
+#define ID_BYTES   16
 
 struct frame {
     struct frame *next;
@@ -354,9 +354,8 @@ static void hear(struct _zsock_t *socket)
 
 static int take(struct _zsock_t *socket, const void *bytes, size_t size, bool more)
 {
-    const struct peer *peer = socket->type == ZMQ_ROUTER && socket->count == 0
-                                  ? peer_of(socket, epoch_of(bytes, size))
-                                  : NULL;
+    const struct peer *peer =
+        socket->type == ZMQ_ROUTER && socket->count == 0 ? peer_of(socket, epoch_of(bytes, size)) : NULL;
 
     if (socket->type == ZMQ_ROUTER && socket->count == 0 && !peer) {
         errno = EHOSTUNREACH;

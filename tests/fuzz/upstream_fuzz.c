@@ -6,7 +6,7 @@
 
 #define US           1000000LL
 #define NOW_WALL_US  (1700000000 * US)
-#define DELTA_MAX_US (2147483648LL * US) /* RFC 9111 1.2.2 */
+#define DELTA_MAX_US (2147483648LL * US)         /* RFC 9111 1.2.2 */
 #define LONGEST_US   (8000LL * 366 * 86400 * US) /* Expires says a date, at most in the year 9999 */
 
 /* The head by lines, as libcurl would give them; what is behind it is the body. */
@@ -29,13 +29,17 @@ static void check_freshness(const struct upstream_head *head)
     struct freshness_moment came = {.wall_us = NOW_WALL_US, .took_us = US / 4};
 
     for (size_t i = 0; i < sizeof(ttls_us) / sizeof(ttls_us[0]); i++) {
-        struct freshness_policy policy = {.ttl_us = ttls_us[i], .stale_us = 3600 * US, .negative_us = 10 * US};
+        struct freshness_policy policy = {
+            .ttl_us = ttls_us[i], .stale_us = 3600 * US, .negative_us = 10 * US};
         struct answer answer = {.status = head->status};
         bool stored = freshness_apply(&head->freshness, &policy, &came, &answer);
 
-        must(answer.stored_wall_us == NOW_WALL_US && answer.made_wall_us <= NOW_WALL_US, "it was made before");
-        must(!stored || (answer.status == 200 && policy.ttl_us > 0 && !head->freshness.no_store), "it may be");
-        must(stored || (answer.fresh_wall_us == 0 && answer.stale_wall_us == 0), "what is not stored is not fresh");
+        must(answer.stored_wall_us == NOW_WALL_US && answer.made_wall_us <= NOW_WALL_US,
+             "it was made before");
+        must(!stored || (answer.status == 200 && policy.ttl_us > 0 && !head->freshness.no_store),
+             "it may be");
+        must(stored || (answer.fresh_wall_us == 0 && answer.stale_wall_us == 0),
+             "what is not stored is not fresh");
         must(!stored || (answer.fresh_wall_us > 0 && answer.stale_wall_us >= answer.fresh_wall_us &&
                          answer.stale_wall_us > NOW_WALL_US),
              "what is stored is good for something");
@@ -52,8 +56,9 @@ static void check_times(const struct upstream_head *head)
     must(head->ratelimit_us >= -1 && head->ratelimit_us <= UPSTREAM_WAIT_MAX_US, "RateLimit");
     must(head->retry_after_wall_us >= -1 && head->date_wall_us >= -1 && head->remaining >= -1, "dates");
     must(fields->max_age_us >= -1 && fields->s_maxage_us >= -1 && fields->stale_if_error_us >= -1 &&
-             fields->age_us >= -1 && fields->max_age_us <= DELTA_MAX_US && fields->s_maxage_us <= DELTA_MAX_US &&
-             fields->stale_if_error_us <= DELTA_MAX_US && fields->age_us <= DELTA_MAX_US,
+             fields->age_us >= -1 && fields->max_age_us <= DELTA_MAX_US &&
+             fields->s_maxage_us <= DELTA_MAX_US && fields->stale_if_error_us <= DELTA_MAX_US &&
+             fields->age_us <= DELTA_MAX_US,
          "Cache-Control and Age");
 }
 
