@@ -1,6 +1,7 @@
 /* stage.c - see stage.h. Here: time, randomness, and what a process has around it. */
 #include "tests/fuzz/stage.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -92,6 +93,9 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         fprintf(stderr, "%9.3f logs %s\n", (double)stage.now_us / US_PER_SECOND, event);
     for (; fields->key; fields++) {
         must(fields->type != LOG_FIELD_TEXT || fields->text.bytes == 0 || fields->text.at, "a log's text");
+        must(strcmp(fields->key, "error") != 0 || fields->number != -EMSGSIZE ||
+                 strcmp(event, "bad_message") == 0,
+             "what is to be sent keeps to the catalogue");
         if (fields->type == LOG_FIELD_TEXT && stage.logged)
             stage.logged(fields->text);
     }
@@ -182,7 +186,7 @@ void event_emit(struct event_publisher *publisher, const struct message_event *e
     (void)publisher;
     must(event->lane.bytes <= MESSAGE_LABEL_BYTES && event->request.bytes <= MESSAGE_ID_BYTES &&
              event->reason.bytes <= MESSAGE_LABEL_BYTES && event->note.bytes <= MESSAGE_NOTE_BYTES &&
-             event->value != INT64_MIN,
+             event->value >= -MESSAGE_INT_MAX && event->value <= MESSAGE_INT_MAX,
          "an event can be sent");
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && stage.logged; i++)
         stage.logged(texts[i]);
