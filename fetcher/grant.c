@@ -19,7 +19,7 @@ struct grant *grant_new(const struct message_fetch *fetch, uint64_t serial, uint
     grant->link = link;
     memcpy(grant->request, fetch->request.at, fetch->request.bytes);
     memcpy(grant->key.bytes, fetch->key.at, sizeof(grant->key.bytes));
-    grant->earliest_at_us = fetch->earliest_at_us;
+    grant->earliest_at_us = fetch->earliest_at_us > 0 ? fetch->earliest_at_us : 0; /* when the clock began */
     grant->latest_at_us = fetch->latest_at_us;
     grant->deadline_at_us = fetch->deadline_at_us;
     return grant;
