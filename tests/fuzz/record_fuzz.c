@@ -198,7 +198,7 @@ static void check_answer(struct text rest)
 
     if (answer_read(rest, &answer) < 0)
         return;
-    must(answer.status >= 100 && answer.status <= 999 && answer.fields.bytes <= ANSWER_FIELDS_BYTES,
+    must(answer.status >= 200 && answer.status <= 599 && answer.fields.bytes <= ANSWER_FIELDS_BYTES,
          "an answer");
     must(answer_bytes(&answer) == rest.bytes, "an answer's bytes");
     again = copy_of("", rest.bytes);
@@ -255,7 +255,7 @@ static void check_job(struct text rest)
     char *written;
 
     if (job_record_read(rest, &record) < 0) /* then as what it would say */
-        record = (struct job_record){.status = 100 + (int)(rest.bytes % 900), .body = rest};
+        record = (struct job_record){.status = 200 + (int)(rest.bytes % 400), .body = rest};
     written = copy_of("", job_record_bytes(&record));
     job_record_write(&record, written);
     must(job_record_read((struct text){written, job_record_bytes(&record)}, &again) == 0 &&
