@@ -24,14 +24,6 @@ static struct lane *lane_of_attempt(struct scheduler *scheduler, uint64_t attemp
     return index < LANES ? &scheduler->lanes[index] : NULL;
 }
 
-/* What a fetcher says has happened has not happened later than now, or before the clock began. */
-static int64_t past_us(int64_t at_us, int64_t now_us)
-{
-    if (at_us < 0)
-        return 0;
-    return at_us < now_us ? at_us : now_us;
-}
-
 static struct text first_request(const struct job *job)
 {
     return job->waiters ? ticket_text(job->waiters->mine) : (struct text){.at = "", .bytes = 0};
@@ -106,8 +98,6 @@ static void finish(struct scheduler *scheduler, const struct lane *lane, struct 
 static void on_ready(struct scheduler *scheduler, uint64_t peer, const struct message_ready *ready,
                      int64_t now_us)
 {
-    int64_t sent_us = past_us(ready->last_sent_at_us, now_us),
-            ended_us = past_us(ready->last_ended_at_us, now_us);
     uint64_t other = scheduler->fetcher;
 
     /* One fetcher at a time: the newer one is the one that was restarted. */
@@ -115,8 +105,9 @@ static void on_ready(struct scheduler *scheduler, uint64_t peer, const struct me
         bus_dismiss(scheduler->fetchers, other);
     scheduler->fetcher = peer;
     for (size_t i = 0; i < LANES; i++) {
-        core_fetcher_past(scheduler->lanes[i].core, sent_us, ended_us, now_us);
-        core_fetcher_ready(scheduler->lanes[i].core, FLIGHT_MAX, sent_us, (unsigned)ready->in_flight, now_us);
+        core_fetcher_past(scheduler->lanes[i].core, ready->last_sent_at_us, ready->last_ended_at_us, now_us);
+        core_fetcher_ready(scheduler->lanes[i].core, FLIGHT_MAX, ready->last_sent_at_us,
+                           (unsigned)ready->in_flight, now_us);
         if (ready->hold_at_us > now_us)
             core_hold(scheduler->lanes[i].core, ready->hold_at_us, now_us);
     }
@@ -127,14 +118,14 @@ static void on_ready(struct scheduler *scheduler, uint64_t peer, const struct me
     gateways_tell(scheduler);
 }
 
-static void on_sent(struct scheduler *scheduler, const struct message_sent *sent, int64_t now_us)
+static void on_sent(struct scheduler *scheduler, const struct message_sent *sent)
 {
     struct lane *lane = lane_of_attempt(scheduler, sent->attempt);
     int64_t late_us;
 
     if (!lane)
         return;
-    late_us = core_sent(lane->core, sent->attempt, past_us(sent->sent_at_us, now_us));
+    late_us = core_sent(lane->core, sent->attempt, sent->sent_at_us);
     histogram_add(&scheduler->metrics->histograms[HISTOGRAM_SCHEDULER_LATENESS], late_us);
     scheduler_tell(scheduler, lane, DECISION_SCHEDULER_SENT,
                    &(struct audit_facts){.attempt = sent->attempt, .value = late_us});
@@ -165,27 +156,25 @@ static void tell_fetched(struct scheduler *scheduler, const struct lane *lane,
                        .value = fetched->sent_at_us > 0 ? fetched->ended_at_us - fetched->sent_at_us : 0});
 }
 
-static void on_fetched(struct scheduler *scheduler, const struct message_fetched *told, struct bus_body *body,
-                       int64_t now_us)
+static void on_fetched(struct scheduler *scheduler, const struct message_fetched *fetched,
+                       struct bus_body *body, int64_t now_us)
 {
-    struct lane *lane = lane_of_attempt(scheduler, told->attempt);
-    struct message_fetched fetched = *told;
-    struct core_outcome outcome = {.kind = (enum fetch_outcome)told->outcome,
-                                   .reason = reason_find(told->reason),
-                                   .hold_us = told->hold_us > 0 ? told->hold_us : 0,
-                                   .again = told->again != 0};
+    struct lane *lane = lane_of_attempt(scheduler, fetched->attempt);
+    struct core_outcome outcome = {.kind = (enum fetch_outcome)fetched->outcome,
+                                   .reason = reason_find(fetched->reason),
+                                   .sent_us = fetched->sent_at_us,
+                                   .first_us = fetched->first_at_us,
+                                   .hold_us = fetched->hold_us,
+                                   .again = fetched->again != 0};
     struct job *job;
 
     if (!lane)
         return;
-    fetched.sent_at_us = outcome.sent_us = past_us(told->sent_at_us, now_us);
-    outcome.first_us = past_us(told->first_at_us, now_us);
-    fetched.ended_at_us = past_us(told->ended_at_us, now_us);
-    tell_fetched(scheduler, lane, &fetched);
-    job = core_fetched(lane->core, fetched.attempt, &outcome, now_us);
+    tell_fetched(scheduler, lane, fetched);
+    job = core_fetched(lane->core, fetched->attempt, &outcome, now_us);
     scheduler_tell_notes(scheduler, lane);
     if (job)
-        finish(scheduler, lane, job, &fetched, body, now_us);
+        finish(scheduler, lane, job, fetched, body, now_us);
     scheduler_pump_soon(scheduler);
 }
 
@@ -247,7 +236,7 @@ static void fetcher_message(void *arg, uint64_t peer, const struct message *told
     else if (peer != scheduler->fetcher)
         log_warn("stray_fetcher", log_hex("epoch", peer), log_int("type", (int64_t)message->type));
     else if (message->type == MESSAGE_TYPE_sent)
-        on_sent(scheduler, &message->sent, now_us);
+        on_sent(scheduler, &message->sent);
     else if (message->type == MESSAGE_TYPE_fetched)
         on_fetched(scheduler, &message->fetched, body, now_us);
     else if (message->type == MESSAGE_TYPE_breaker)

@@ -8,12 +8,11 @@
 #include "common/bus.h"
 #include "common/clock.h"
 
-#define LEAD_US        (3 * US_PER_MS) /* a hop takes 0.3 ms; what is handed over cannot be overtaken any more */
-#define LEASE_US       (50 * US_PER_MS)        /* a fetcher that is later than this has been stopped */
-#define BREAKER_MAX_US (86400 * US_PER_SECOND) /* no breaker stays open for longer without a probe */
-#define CLOCK_STEP_US  US_PER_MS               /* providers stamp arrivals in milliseconds */
-#define EPOCH_BITS     20                      /* attempts stay below 2^53: exact in every JSON reader */
-#define LANE_BITS      4
+#define LEAD_US       (3 * US_PER_MS) /* a hop takes 0.3 ms; what is handed over cannot be overtaken any more */
+#define LEASE_US      (50 * US_PER_MS) /* a fetcher that is later than this has been stopped */
+#define CLOCK_STEP_US US_PER_MS        /* providers stamp arrivals in milliseconds */
+#define EPOCH_BITS    20               /* attempts stay below 2^53: exact in every JSON reader */
+#define LANE_BITS     4
 
 static void free_body(void *payload)
 {
@@ -254,9 +253,8 @@ bool lane_breaker(struct lane *lane, const struct message_breaker *breaker, int6
         snprintf(lane->breaker, sizeof(lane->breaker), "%s", states[i].name);
         lane->breaker_failures = breaker->failures;
         lane->breaker_fail_max = breaker->fail_max;
-        lane->breaker_retry_at_us =
-            breaker->retry_at_us < now_us + BREAKER_MAX_US ? breaker->retry_at_us : now_us + BREAKER_MAX_US;
-        core_breaker(lane->core, states[i].state, lane->breaker_retry_at_us, now_us);
+        lane->breaker_retry_at_us = breaker->retry_at_us;
+        core_breaker(lane->core, states[i].state, breaker->retry_at_us, now_us);
         return true;
     }
     return false;

@@ -232,8 +232,9 @@ static void refuse(const struct http_parser *parser)
         fprintf(stderr, "refused: %d %s\n", parser->status, parser->detail);
     if (!the_httpd->handlers->refusal)
         return;
-    bytes = the_httpd->handlers->refusal(the_httpd->arg, parser->status, parser->detail, body, sizeof(body),
-                                         &type);
+    bytes = the_httpd->handlers->refusal(
+        the_httpd->arg, &(struct httpd_refusal){.status = parser->status, .detail = parser->detail}, body,
+        sizeof(body), &type);
     must(bytes <= sizeof(body), "a refusal fits");
     must(!strstr(type, "json") || json_check_object((struct text){body, bytes}), "a refusal is JSON");
 }
