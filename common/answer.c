@@ -8,6 +8,8 @@
 
 #define ANSWER_MARK 0x32726e41U /* "Anr2": change it with the layout, and old records read as foreign */
 
+#define TIME_MAX_US (INT64_C(1) << 60) /* an Expires of the year 9999 is a fifth of it */
+
 struct answer_head {
     uint32_t mark;
     uint32_t status;
@@ -46,6 +48,19 @@ void answer_write(const struct answer *answer, char *record)
     append(append(record + sizeof(head), answer->fields), answer->body);
 }
 
+/* Whoever adds to them or takes one from another stays within int64_t. */
+static bool are_times(const struct answer_head *head)
+{
+    const int64_t times_us[] = {head->made_wall_us, head->stored_wall_us, head->fresh_wall_us,
+                                head->stale_wall_us};
+
+    for (size_t i = 0; i < sizeof(times_us) / sizeof(times_us[0]); i++) {
+        if (times_us[i] < -TIME_MAX_US || times_us[i] > TIME_MAX_US)
+            return false;
+    }
+    return true;
+}
+
 int answer_read(struct text record, struct answer *answer)
 {
     struct answer_head head;
@@ -53,7 +68,7 @@ int answer_read(struct text record, struct answer *answer)
     if (record.bytes < sizeof(head))
         return -EBADMSG;
     memcpy(&head, record.at, sizeof(head));
-    if (head.mark != ANSWER_MARK || head.status < 100 || head.status > 999 ||
+    if (head.mark != ANSWER_MARK || head.status < 200 || head.status > 599 || !are_times(&head) ||
         head.fields_bytes > ANSWER_FIELDS_BYTES ||
         record.bytes != sizeof(head) + (size_t)head.fields_bytes + head.body_bytes)
         return -EBADMSG;

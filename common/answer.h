@@ -23,7 +23,8 @@ struct answer {
 size_t answer_bytes(const struct answer *answer);
 /* Writes the record into `record`, which has answer_bytes() room. */
 void answer_write(const struct answer *answer, char *record);
-/* Reads a record; the result borrows from it. -EBADMSG when it is torn or foreign. */
+/* Reads a record; the result borrows from it. -EBADMSG when it is torn or foreign, or can be no answer: its
+ * status is not from 200 to 599, or a time is of no age. */
 int answer_read(struct text record, struct answer *answer);
 
 #endif

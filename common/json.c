@@ -42,9 +42,11 @@ static void put_value(struct json *json, const char *bytes, size_t count)
     put(json, bytes, count);
 }
 
+/* DEL need not be, but json_check.h takes no control character, and what we write we must be able to pass on.
+ */
 static bool needs_escape(unsigned char byte)
 {
-    return byte < 0x20 || byte == '"' || byte == '\\';
+    return byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f;
 }
 
 static void put_escape(struct json *json, unsigned char byte)

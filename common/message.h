@@ -22,7 +22,10 @@
 #define MESSAGE_LABEL_BYTES 48    /* of a name, a reason, a masked client */
 #define MESSAGE_NOTE_BYTES  96    /* of what is said in words */
 #define MESSAGE_VIEW_BYTES  32768 /* longest body of a `view` */
-#define QUERY_LIMIT_MAX     200
+/* Of either sign: 285 years of microseconds. Exact in every reader of JSON, and too little for sums of a few
+ * of them, or the half of a per mille of one, to overflow. */
+#define MESSAGE_INT_MAX (INT64_C(1) << 53)
+#define QUERY_LIMIT_MAX 200
 
 struct message_pair {
     struct text key;
@@ -84,8 +87,9 @@ struct message_uints {
     FIELD(UINT, credits, "cr", INT32_MAX, REQUIRED, "messages that may be sent to the client unhandled")
 #define MESSAGE_FIELDS_welcome(FIELD)                                                                        \
     FIELD(UINT, credits, "cr", INT32_MAX, REQUIRED, "messages that may be sent to the server unhandled")
-#define MESSAGE_FIELDS_ping(FIELD)   FIELD(INT, at_us, "t", INT64_MAX, REQUIRED, "the client's monotonic clock")
-#define MESSAGE_FIELDS_pong(FIELD)   FIELD(INT, at_us, "t", INT64_MAX, REQUIRED, "that of the `ping`")
+#define MESSAGE_FIELDS_ping(FIELD)                                                                           \
+    FIELD(INT, at_us, "t", MESSAGE_INT_MAX, REQUIRED, "the client's monotonic clock")
+#define MESSAGE_FIELDS_pong(FIELD)   FIELD(INT, at_us, "t", MESSAGE_INT_MAX, REQUIRED, "that of the `ping`")
 #define MESSAGE_FIELDS_credit(FIELD) FIELD(UINT, count, "n", INT32_MAX, REQUIRED, "messages handled")
 #define MESSAGE_FIELDS_goodbye(FIELD)                                                                        \
     FIELD(TEXT, why, "why", MESSAGE_LABEL_BYTES, REQUIRED, "`leaving` or `unknown`")
@@ -97,8 +101,8 @@ struct message_uints {
     FIELD(BYTES, key, "k", MESSAGE_KEY_BYTES, REQUIRED, "cache key; equal keys share one call")              \
     FIELD(TEXT, client, "cl", MESSAGE_LABEL_BYTES, REQUIRED, "whose turn it is (a masked or hashed name)")   \
     FIELD(UINT, priority, "pr", 99, REQUIRED, "0 most urgent")                                               \
-    FIELD(INT, remain_us, "rem", INT64_MAX, REQUIRED, "time left until the deadline")                        \
-    FIELD(INT, age_us, "age", INT64_MAX, REQUIRED, "time since the client asked")                            \
+    FIELD(INT, remain_us, "rem", MESSAGE_INT_MAX, REQUIRED, "time left until the deadline")                  \
+    FIELD(INT, age_us, "age", MESSAGE_INT_MAX, REQUIRED, "time since the client asked")                      \
     FIELD(UINT, again, "ag", 1, OPTIONAL, "1: submitted before, to another epoch")
 #define MESSAGE_FIELDS_cancel(FIELD)                                                                         \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `submit`; with a gateway: as in `query`")             \
@@ -110,7 +114,7 @@ struct message_uints {
     FIELD(TEXT, who, "who", MESSAGE_LABEL_BYTES, REQUIRED, "`token` or `loopback`")                          \
     FIELD(UINT, order, "or", CONTROL_ORDER_MAX, REQUIRED, "enum control_order, below")                       \
     FIELD(TEXT, name, "nm", MESSAGE_LABEL_BYTES, OPTIONAL, "the policy's")                                   \
-    FIELD(INT, span_us, "us", INT64_MAX, OPTIONAL, "the window; how long a trip holds")                      \
+    FIELD(INT, span_us, "us", MESSAGE_INT_MAX, OPTIONAL, "the window; how long a trip holds")                \
     FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL, "epoch of the gateway of the request to remove")        \
     FIELD(UINT, submitted, "sub", UINT64_MAX, OPTIONAL, "and its id, as in `submit`")                        \
     FIELD(BYTES, key, "k", MESSAGE_KEY_BYTES, OPTIONAL, "`purge`: of the one answer that is meant")
@@ -125,84 +129,88 @@ struct message_uints {
           "`queue`: and that id; both 0: at the head; `place`: whose; `burst`: the first result told")       \
     FIELD(BYTES, job, "jb", MESSAGE_KEY_BYTES, OPTIONAL, "`job`, `burst`: the second half of its id")        \
     FIELD(UINT, cancels, "ccl", 1, OPTIONAL, "`job`, `burst`: 1: it is to end, 0: it is to be told")         \
-    FIELD(INT, wait_us, "wt", INT64_MAX, OPTIONAL, "`job`: its end may be awaited so long")
+    FIELD(INT, wait_us, "wt", MESSAGE_INT_MAX, OPTIONAL, "`job`: its end may be awaited so long")
 
 #define MESSAGE_FIELDS_accepted(FIELD)                                                                       \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `submit`")                                            \
     FIELD(UINT, position, "pos", INT32_MAX, REQUIRED, "1 is next")                                           \
-    FIELD(INT, eta_us, "eta", INT64_MAX, REQUIRED, "expected time until the answer")                         \
+    FIELD(INT, eta_us, "eta", MESSAGE_INT_MAX, REQUIRED, "expected time until the answer")                   \
     FIELD(UINT, joined, "jn", 1, REQUIRED, "1: shares an upstream call that was already wanted")
 #define MESSAGE_FIELDS_result(FIELD)                                                                         \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `submit`")                                            \
     FIELD(TEXT, source, "src", MESSAGE_LABEL_BYTES, REQUIRED, "`upstream` or `cache`")                       \
     FIELD(TEXT, reason, "why", MESSAGE_LABEL_BYTES, REQUIRED, "`none`, or what is wrong with the answer")    \
     FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "the attempt that brought it")                          \
-    FIELD(INT, wait_us, "wt", INT64_MAX, REQUIRED, "time in the queue")                                      \
-    FIELD(INT, upstream_us, "up", INT64_MAX, REQUIRED, "time at the provider")                               \
+    FIELD(INT, wait_us, "wt", MESSAGE_INT_MAX, REQUIRED, "time in the queue")                                \
+    FIELD(INT, upstream_us, "up", MESSAGE_INT_MAX, REQUIRED, "time at the provider")                         \
     FIELD(UINT, joined, "jn", 1, REQUIRED, "1: the call was shared")
 #define MESSAGE_FIELDS_rejected(FIELD)                                                                       \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `submit`")                                            \
     FIELD(TEXT, reason, "why", MESSAGE_LABEL_BYTES, REQUIRED, "a name of common/reason.h")                   \
-    FIELD(INT, retry_after_us, "ra", INT64_MAX, REQUIRED, "when to come again; 0 unknown")                   \
+    FIELD(INT, retry_after_us, "ra", MESSAGE_INT_MAX, REQUIRED, "when to come again; 0 unknown")             \
     FIELD(UINT, position, "pos", INT32_MAX, REQUIRED, "the place it has or would have had; 0 none")          \
-    FIELD(INT, eta_us, "eta", INT64_MAX, REQUIRED, "the wait it would have had; 0 unknown")                  \
-    FIELD(INT, wait_us, "wt", INT64_MAX, REQUIRED, "time in the queue")
+    FIELD(INT, eta_us, "eta", MESSAGE_INT_MAX, REQUIRED, "the wait it would have had; 0 unknown")            \
+    FIELD(INT, wait_us, "wt", MESSAGE_INT_MAX, REQUIRED, "time in the queue")
 #define MESSAGE_FIELDS_state(FIELD)                                                                          \
     FIELD(TEXT, lane, "ln", MESSAGE_LABEL_BYTES, REQUIRED, "the provider's name")                            \
     FIELD(TEXT, policy, "pol", MESSAGE_LABEL_BYTES, REQUIRED, "the queue's policy")                          \
     FIELD(UINT, queue, "q", INT32_MAX, REQUIRED, "jobs that wait")                                           \
     FIELD(UINT, queue_max, "qm", INT32_MAX, REQUIRED, "QUEUE_MAX_SIZE")                                      \
     FIELD(UINT, fetcher, "ft", 1, REQUIRED, "1: a fetcher is connected")                                     \
-    FIELD(INT, stuck_us, "stk", INT64_MAX, REQUIRED, "dispatch overdue by so much")                          \
-    FIELD(INT, hold_us, "hld", INT64_MAX, REQUIRED, "the provider's hold lasts so much longer")              \
-    FIELD(INT, next_us, "nxt", INT64_MAX, REQUIRED, "time until the next send is allowed")                   \
+    FIELD(INT, stuck_us, "stk", MESSAGE_INT_MAX, REQUIRED, "dispatch overdue by so much")                    \
+    FIELD(INT, hold_us, "hld", MESSAGE_INT_MAX, REQUIRED, "the provider's hold lasts so much longer")        \
+    FIELD(INT, next_us, "nxt", MESSAGE_INT_MAX, REQUIRED, "time until the next send is allowed")             \
     FIELD(TEXT, breaker, "br", MESSAGE_LABEL_BYTES, REQUIRED, "`closed`, `open` or `half_open`")             \
     FIELD(UINT, failures, "bf", INT32_MAX, REQUIRED, "consecutive failures")                                 \
     FIELD(UINT, fail_max, "bm", INT32_MAX, REQUIRED, "CIRCUIT_BREAKER_FAIL_MAX")                             \
-    FIELD(INT, breaker_us, "bu", INT64_MAX, REQUIRED, "time until the breaker lets a probe pass")            \
+    FIELD(INT, breaker_us, "bu", MESSAGE_INT_MAX, REQUIRED, "time until the breaker lets a probe pass")      \
     FIELD(UINT, paused, "ps", 1, OPTIONAL, "1: an operator has paused the lane")                             \
-    FIELD(INT, window_us, "win", INT64_MAX, OPTIONAL, "RATE_LIMIT_SECONDS in force")
+    FIELD(INT, window_us, "win", MESSAGE_INT_MAX, OPTIONAL, "RATE_LIMIT_SECONDS in force")
 #define MESSAGE_FIELDS_control_result(FIELD)                                                                 \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `control`")                                           \
     FIELD(TEXT, outcome, "out", MESSAGE_LABEL_BYTES, REQUIRED,                                               \
           "`done`, or why not: `unknown`, `fetcher_gone`, "                                                  \
           "`busy`, `failed`")                                                                                \
-    FIELD(INT, count, "n", INT64_MAX, REQUIRED, "cached answers removed by a purge; else 0")
+    FIELD(INT, count, "n", MESSAGE_INT_MAX, REQUIRED, "cached answers removed by a purge; else 0")
 #define MESSAGE_FIELDS_answer(FIELD)                                                                         \
     FIELD(UINT, id, "id", UINT64_MAX, REQUIRED, "as in `query`")                                             \
     FIELD(UINT, found, "ok", 1, REQUIRED,                                                                    \
           "0: that request does not wait (any more); `job`, `burst`: that gateway is not there")             \
     FIELD(UINT, gateway, "gw", UINT64_MAX, OPTIONAL, "to the scheduler: who has asked")                      \
     FIELD(UINT, position, "pos", INT32_MAX, OPTIONAL, "`place`: 1 is next; 0: in flight")                    \
-    FIELD(INT, eta_us, "eta", INT64_MAX, OPTIONAL, "`place`: expected time until the answer; -1 unknown")
+    FIELD(INT, eta_us, "eta", MESSAGE_INT_MAX, OPTIONAL,                                                     \
+          "`place`: expected time until the answer; -1 unknown")
 
 #define MESSAGE_FIELDS_fetch(FIELD)                                                                          \
     FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "unique within the scheduler's epoch")                  \
     FIELD(TEXT, request, "rq", MESSAGE_ID_BYTES, REQUIRED, "X-Request-Id of the first who waits")            \
     FIELD(TEXT, lane, "ln", MESSAGE_LABEL_BYTES, REQUIRED, "the provider's name")                            \
     FIELD(BYTES, key, "k", MESSAGE_KEY_BYTES, REQUIRED, "cache key")                                         \
-    FIELD(INT, earliest_at_us, "ear", INT64_MAX, REQUIRED, "do not send before")                             \
-    FIELD(INT, latest_at_us, "lat", INT64_MAX, REQUIRED, "give the grant back unsent after")                 \
-    FIELD(INT, deadline_at_us, "dl", INT64_MAX, REQUIRED, "when the last waiter stops waiting")
+    FIELD(INT, earliest_at_us, "ear", MESSAGE_INT_MAX, REQUIRED, "do not send before")                       \
+    FIELD(INT, latest_at_us, "lat", MESSAGE_INT_MAX, REQUIRED, "give the grant back unsent after")           \
+    FIELD(INT, deadline_at_us, "dl", MESSAGE_INT_MAX, REQUIRED, "when the last waiter stops waiting")
 #define MESSAGE_FIELDS_abort(FIELD) FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "as in `fetch`")
 
 #define MESSAGE_FIELDS_ready(FIELD)                                                                          \
-    FIELD(INT, last_sent_at_us, "ls", INT64_MAX, REQUIRED, "the last send of this fetcher; 0 none")          \
+    FIELD(INT, last_sent_at_us, "ls", MESSAGE_INT_MAX, REQUIRED, "the last send of this fetcher; 0 none")    \
     FIELD(UINT, in_flight, "fl", INT32_MAX, REQUIRED, "sends that have no answer yet")                       \
-    FIELD(INT, last_ended_at_us, "le", INT64_MAX, OPTIONAL, "when the last one ended that has; 0 none")      \
-    FIELD(INT, hold_at_us, "hld", INT64_MAX, OPTIONAL, "the provider has asked to wait until then; 0: never")
+    FIELD(INT, last_ended_at_us, "le", MESSAGE_INT_MAX, OPTIONAL,                                            \
+          "when the last one ended that has; 0 none")                                                        \
+    FIELD(INT, hold_at_us, "hld", MESSAGE_INT_MAX, OPTIONAL,                                                 \
+          "the provider has asked to wait until then; 0: never")
 #define MESSAGE_FIELDS_sent(FIELD)                                                                           \
     FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "as in `fetch`")                                        \
-    FIELD(INT, sent_at_us, "s", INT64_MAX, REQUIRED, "when the request was written")
+    FIELD(INT, sent_at_us, "s", MESSAGE_INT_MAX, REQUIRED, "when the request was written")
 #define MESSAGE_FIELDS_fetched(FIELD)                                                                        \
     FIELD(UINT, attempt, "at", UINT64_MAX, REQUIRED, "as in `fetch`")                                        \
     FIELD(UINT, outcome, "out", FETCH_OUTCOME_MAX, REQUIRED, "enum fetch_outcome, below")                    \
     FIELD(TEXT, reason, "why", MESSAGE_LABEL_BYTES, REQUIRED, "a name of common/reason.h")                   \
     FIELD(UINT, status, "st", 999, REQUIRED, "the provider's status; 0 none")                                \
-    FIELD(INT, sent_at_us, "s", INT64_MAX, REQUIRED, "when the request was written; 0 never")                \
-    FIELD(INT, first_at_us, "f", INT64_MAX, REQUIRED, "when the answer's first byte came; 0 never")          \
-    FIELD(INT, ended_at_us, "end", INT64_MAX, REQUIRED, "when the attempt ended or was given up")            \
-    FIELD(INT, hold_us, "hld", INT64_MAX, REQUIRED, "the provider asks to wait so long after first_at_us")   \
+    FIELD(INT, sent_at_us, "s", MESSAGE_INT_MAX, REQUIRED, "when the request was written; 0 never")          \
+    FIELD(INT, first_at_us, "f", MESSAGE_INT_MAX, REQUIRED, "when the answer's first byte came; 0 never")    \
+    FIELD(INT, ended_at_us, "end", MESSAGE_INT_MAX, REQUIRED, "when the attempt ended or was given up")      \
+    FIELD(INT, hold_us, "hld", MESSAGE_INT_MAX, REQUIRED,                                                    \
+          "the provider asks to wait so long after first_at_us")                                             \
     FIELD(UINT, again, "ag", 1, OPTIONAL,                                                                    \
           "1: it failed, another attempt may not, and no stale answer can stand in")
 #define MESSAGE_FIELDS_breaker(FIELD)                                                                        \
@@ -210,24 +218,24 @@ struct message_uints {
     FIELD(TEXT, state, "st", MESSAGE_LABEL_BYTES, REQUIRED, "`closed`, `open` or `half_open`")               \
     FIELD(UINT, failures, "n", INT32_MAX, REQUIRED, "consecutive failures")                                  \
     FIELD(UINT, fail_max, "max", INT32_MAX, REQUIRED, "CIRCUIT_BREAKER_FAIL_MAX")                            \
-    FIELD(INT, retry_at_us, "ra", INT64_MAX, REQUIRED, "when a probe may pass; 0 unless open")               \
+    FIELD(INT, retry_at_us, "ra", MESSAGE_INT_MAX, REQUIRED, "when a probe may pass; 0 unless open")         \
     FIELD(TEXT, reason, "why", MESSAGE_LABEL_BYTES, REQUIRED, "the last failure's reason")
 
 #define MESSAGE_FIELDS_event(FIELD)                                                                          \
     FIELD(TEXT, process, "p", MESSAGE_LABEL_BYTES, REQUIRED, "who says so")                                  \
     FIELD(UINT, seq, "n", UINT64_MAX, REQUIRED, "counts this epoch's events from 1; a gap is a loss")        \
-    FIELD(INT, at_us, "t", INT64_MAX, REQUIRED, "wall clock, since 1970")                                    \
+    FIELD(INT, at_us, "t", MESSAGE_INT_MAX, REQUIRED, "wall clock, since 1970")                              \
     FIELD(TEXT, name, "ev", MESSAGE_LABEL_BYTES, REQUIRED, "a name of common/decisions.def")                 \
     FIELD(TEXT, lane, "ln", MESSAGE_LABEL_BYTES, OPTIONAL, "the provider's name")                            \
     FIELD(TEXT, request, "rq", MESSAGE_ID_BYTES, OPTIONAL, "X-Request-Id")                                   \
     FIELD(UINT, attempt, "at", UINT64_MAX, OPTIONAL, "upstream attempt")                                     \
     FIELD(TEXT, reason, "why", MESSAGE_LABEL_BYTES, OPTIONAL, "a name of common/reason.h")                   \
-    FIELD(INT, value, "val", INT64_MAX, OPTIONAL, "what it measures (the same table names it)")              \
+    FIELD(INT, value, "val", MESSAGE_INT_MAX, OPTIONAL, "what it measures (the same table names it)")        \
     FIELD(TEXT, note, "nt", MESSAGE_NOTE_BYTES, OPTIONAL, "more about it, in words")
 #define MESSAGE_FIELDS_totals(FIELD)                                                                         \
     FIELD(TEXT, process, "p", MESSAGE_LABEL_BYTES, REQUIRED, "whose values they are")                        \
     FIELD(UINT, pid, "pid", INT32_MAX, REQUIRED, "process id")                                               \
-    FIELD(INT, uptime_us, "up", INT64_MAX, REQUIRED, "time since the process's start")                       \
+    FIELD(INT, uptime_us, "up", MESSAGE_INT_MAX, REQUIRED, "time since the process's start")                 \
     FIELD(UINT, events, "n", UINT64_MAX, REQUIRED, "events emitted so far, lost ones included")              \
     FIELD(PAIRS, values, "val", MESSAGE_PAIRS, REQUIRED, "metric (common/metrics.def) to value")
 #define MESSAGE_FIELDS_distribution(FIELD)                                                                   \
@@ -238,7 +246,7 @@ struct message_uints {
 #define MESSAGE_FIELDS_snapshot(FIELD)                                                                       \
     FIELD(UINT, schema, "sv", INT32_MAX, REQUIRED, "version of the snapshot's contents")                     \
     FIELD(UINT, seq, "n", UINT64_MAX, REQUIRED, "the feed's sequence number it stands at")                   \
-    FIELD(INT, at_us, "t", INT64_MAX, REQUIRED, "wall clock, since 1970")                                    \
+    FIELD(INT, at_us, "t", MESSAGE_INT_MAX, REQUIRED, "wall clock, since 1970")                              \
     FIELD(PAIRS, values, "val", MESSAGE_PAIRS, REQUIRED, "`process.metric` to the sum over its epochs")      \
     FIELD(PAIRS, quantiles, "q", MESSAGE_PAIRS, REQUIRED, "`process.histogram.p50` to microseconds")         \
     FIELD(UINT, port, "pt", 65535, OPTIONAL, "where the dashboard is served, at METRICSD_BIND")              \
@@ -255,7 +263,7 @@ struct message_uints {
     FIELD(TEXT, query, "qs", 2048, REQUIRED, "canonical query string, without '?'")                          \
     FIELD(TEXT, client_id, "ci", 128, REQUIRED, "the credential: header client-id")                          \
     FIELD(TEXT, traceparent, "tp", 128, OPTIONAL, "W3C trace context to continue")                           \
-    FIELD(INT, not_before_us, "nb", INT64_MAX, OPTIONAL,                                                     \
+    FIELD(INT, not_before_us, "nb", MESSAGE_INT_MAX, OPTIONAL,                                               \
           "wall clock: what the cache has from before is not good enough")                                   \
     FIELD(UINT, no_store, "ns", 1, OPTIONAL, "1: the answer may not be stored")
 

@@ -18,13 +18,16 @@ static bool skip(struct text *text, const char *prefix)
     return true;
 }
 
-/* Names that hold nothing but these stand safely in every field of HTTP. */
-static bool is_name(struct text host)
+/* Names that hold nothing but these stand safely in every field of HTTP; what else a literal may hold has
+ * been looked at. Browsers write both small. */
+static bool is_host(struct text host, bool literal)
 {
     for (size_t i = 0; i < host.bytes; i++) {
         char c = host.at[i];
 
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.')
+        if (c >= 'A' && c <= 'Z')
+            return false;
+        if (!literal && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.')
             return false;
     }
     return host.bytes > 0;
@@ -41,8 +44,8 @@ static bool read_authority(struct text authority, struct url *url)
     url->host = (struct text){.at = authority.at, .bytes = host};
     url->port = (struct text){.at = authority.at + host, .bytes = authority.bytes - host};
     if (url->port.bytes == 0)
-        return literal || is_name(url->host);
-    return skip(&url->port, ":") && url->port.bytes > 0 && (literal || is_name(url->host));
+        return is_host(url->host, literal);
+    return skip(&url->port, ":") && url->port.bytes > 0 && is_host(url->host, literal);
 }
 
 bool url_read(struct text text, struct url *url)

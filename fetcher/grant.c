@@ -3,6 +3,12 @@
 
 #include <stdlib.h>
 
+/* Nothing is due before the clock began: how late it is must be told. */
+static int64_t since_start(int64_t at_us)
+{
+    return at_us > 0 ? at_us : 0;
+}
+
 struct grant *grant_new(const struct message_fetch *fetch, uint64_t serial, uint64_t link)
 {
     struct grant *grant = calloc(1, sizeof(*grant));
@@ -19,9 +25,9 @@ struct grant *grant_new(const struct message_fetch *fetch, uint64_t serial, uint
     grant->link = link;
     memcpy(grant->request, fetch->request.at, fetch->request.bytes);
     memcpy(grant->key.bytes, fetch->key.at, sizeof(grant->key.bytes));
-    grant->earliest_at_us = fetch->earliest_at_us;
-    grant->latest_at_us = fetch->latest_at_us;
-    grant->deadline_at_us = fetch->deadline_at_us;
+    grant->earliest_at_us = since_start(fetch->earliest_at_us);
+    grant->latest_at_us = since_start(fetch->latest_at_us);
+    grant->deadline_at_us = since_start(fetch->deadline_at_us);
     return grant;
 }
 

@@ -92,7 +92,10 @@ static int64_t read_decimal(struct text text, int64_t unit_us)
             rest = rest || (place_us == 0 && text.at[at] != '0');
         }
     }
-    return at == text.bytes ? whole * unit_us + part_us + rest : -1;
+    if (at < text.bytes)
+        return -1;
+    whole = whole * unit_us + part_us + rest;
+    return whole < UPSTREAM_WAIT_MAX_US ? whole : UPSTREAM_WAIT_MAX_US;
 }
 
 /* The three forms of an HTTP date (RFC 9110, 5.6.7). -1: garbage. */

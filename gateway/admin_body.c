@@ -91,6 +91,13 @@ static int read_number(char *detail, struct member *member)
     return 0;
 }
 
+/* Members have such names; what is none of these is not repeated: it may be a CPF, or end within a character.
+ */
+static bool is_word(const char *name)
+{
+    return name[strspn(name, "_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0';
+}
+
 static int read_member(char *detail, struct member *members, unsigned count, const char *name,
                        json_object *value)
 {
@@ -105,7 +112,7 @@ static int read_member(char *detail, struct member *members, unsigned count, con
             return 0;
         return member->type == MEMBER_TEXT ? read_text(detail, member) : read_number(detail, member);
     }
-    return admin_refuse(detail, name, "no such member");
+    return admin_refuse(detail, is_word(name) ? name : "body", "no such member");
 }
 
 static int read_members(char *detail, json_object *object, struct member *members, unsigned count)

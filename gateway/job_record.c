@@ -55,7 +55,7 @@ int job_record_read(struct text bytes, struct job_record *record)
         return -EBADMSG;
     memcpy(&head, bytes.at, sizeof(head));
     bytes = (struct text){.at = bytes.at + sizeof(head), .bytes = bytes.bytes - sizeof(head)};
-    if (head.mark != MARK || head.status < 100 || head.status > 999 || head.fields_bytes > bytes.bytes ||
+    if (head.mark != MARK || head.status < 200 || head.status > 599 || head.fields_bytes > bytes.bytes ||
         head.body_bytes != bytes.bytes - head.fields_bytes)
         return -EBADMSG;
     *record = (struct job_record){

@@ -38,8 +38,7 @@ static int read_sums(const char *path, struct sums *sums)
         close(fd);
     if (rc < 0)
         return rc;
-    return bytes == (ssize_t)sizeof(*sums) && sums->magic == MAGIC && sums->layout == ledger_layout() &&
-                   sums->past.grave_count <= STORE_GRAVES
+    return bytes == (ssize_t)sizeof(*sums) && sums->magic == MAGIC && sums->layout == ledger_layout()
                ? 0
                : -EBADMSG;
 }
@@ -55,7 +54,7 @@ int past_open(struct past *past, struct store *store, const char *runtime_dir)
     if (rc == 0)
         rc = read_sums(path, sums);
     if (rc == 0)
-        store_take_past(store, &sums->past);
+        rc = store_take_past(store, &sums->past);
     free(sums);
     return rc;
 }

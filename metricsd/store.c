@@ -396,10 +396,13 @@ static void end_waiting(struct metrics *metrics)
         values[METRIC_GATEWAY_REQUESTS] - values[METRIC_GATEWAY_SUCCESSFUL] - values[METRIC_GATEWAY_FAILED];
 }
 
+/* A file can be damaged: nothing counts down, and sums stay within int64_t. */
 static bool is_believable(const struct metrics *metrics)
 {
     for (int i = 0; i < METRIC_COUNT; i++) {
-        if (metrics->values[i] > VALUE_MAX || metrics->values[i] < -VALUE_MAX)
+        int64_t least = metric_spec((enum metric)i)->kind == METRIC_KIND_COUNTER ? 0 : -VALUE_MAX;
+
+        if (metrics->values[i] > VALUE_MAX || metrics->values[i] < least)
             return false;
     }
     return true;
@@ -413,10 +416,12 @@ int store_bury(struct store *store, struct text process, uint64_t epoch, const s
 
     if (!store_kind_find(process, &kind) || !is_believable(&last))
         return -EINVAL;
-    if (is_forgotten(store, kind, epoch))
-        return -ESTALE;
     if (kind == STORE_GATEWAY)
         end_waiting(&last);
+    if (!is_believable(&last)) /* more has ended than has begun */
+        return -EINVAL;
+    if (is_forgotten(store, kind, epoch))
+        return -ESTALE;
     entry = find(store, kind, epoch);
     if (!entry || !entry->told)
         add_counts(&store->before, &last);
@@ -442,10 +447,13 @@ void store_give_past(const struct store *store, struct store_past *past)
     }
 }
 
-void store_take_past(struct store *store, const struct store_past *past)
+int store_take_past(struct store *store, const struct store_past *past)
 {
+    if (past->grave_count > STORE_GRAVES || !is_believable(&past->base))
+        return -EBADMSG;
     store->past = *past;
     store->before = past->base;
+    return 0;
 }
 
 void store_sum(const struct store *store, int64_t now_us, struct metrics *sum)

@@ -96,8 +96,8 @@ struct store_past {
     struct store_grave graves[STORE_GRAVES];
 };
 void store_give_past(const struct store *store, struct store_past *past);
-/* Into an empty store. */
-void store_take_past(struct store *store, const struct store_past *past);
+/* Into an empty store. 0, or -EBADMSG: it cannot be. */
+int store_take_past(struct store *store, const struct store_past *past);
 
 /* The whole stack's values. */
 void store_sum(const struct store *store, int64_t now_us, struct metrics *sum);

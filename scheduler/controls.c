@@ -9,7 +9,8 @@
 #include "scheduler/queue_view.h"
 #include "scheduler/scheduler_inside.h"
 
-#define PATIENCE_US (5 * US_PER_SECOND) /* the gateway waits no longer */
+#define PATIENCE_US   (5 * US_PER_SECOND)     /* the gateway waits no longer */
+#define WINDOW_MAX_US (86400 * US_PER_SECOND) /* as RATE_LIMIT_SECONDS has it */
 
 _Static_assert(DECISION_SCHEDULER_CONTROL_PURGE - DECISION_SCHEDULER_CONTROL_POLICY == CONTROL_ORDER_MAX,
                "one decision for each order");
@@ -80,7 +81,7 @@ static const char *obey_pause(struct scheduler *scheduler, bool paused, int64_t 
 
 static const char *obey_rate(struct scheduler *scheduler, int64_t window_us, int64_t now_us)
 {
-    if (window_us <= 0)
+    if (window_us <= 0 || window_us > WINDOW_MAX_US)
         return "unknown";
     for (size_t i = 0; i < LANES; i++)
         core_rate(scheduler->lanes[i].core, window_us, now_us);

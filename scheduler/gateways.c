@@ -200,17 +200,22 @@ static uint64_t hash_label(struct text label)
     return hash;
 }
 
+/* It is told to the fetcher, so it keeps to the catalogue's limit. */
+static int64_t deadline_of(const struct message_submit *submit, int64_t now_us)
+{
+    return submit->remain_us < MESSAGE_INT_MAX - now_us ? now_us + submit->remain_us : MESSAGE_INT_MAX;
+}
+
 static void on_submit(struct scheduler *scheduler, uint64_t gateway, const struct message_submit *submit,
                       struct bus_body *body, int64_t now_us)
 {
     struct lane *lane = scheduler_lane(scheduler, submit->lane);
-    struct core_request request = {
-        .id = {.gateway = gateway, .request = submit->id},
-        .client = hash_label(submit->client),
-        .priority = (uint8_t)submit->priority,
-        .again = submit->again,
-        .arrival_us = claims_past(now_us - claims_span(submit->age_us), now_us),
-        .deadline_us = submit->remain_us < CORE_NEVER - now_us ? now_us + submit->remain_us : CORE_NEVER};
+    struct core_request request = {.id = {.gateway = gateway, .request = submit->id},
+                                   .client = hash_label(submit->client),
+                                   .priority = (uint8_t)submit->priority,
+                                   .again = submit->again,
+                                   .arrival_us = claims_past(now_us - claims_span(submit->age_us), now_us),
+                                   .deadline_us = deadline_of(submit, now_us)};
     struct core_verdict verdict = {.answer = CORE_REFUSED, .reason = REASON_INTERNAL};
     uint32_t mark = top_clients_submitted(&scheduler->top, request.client, submit->client);
     struct ticket ticket;

@@ -4,26 +4,12 @@
  * However the bytes are split, the same requests must come out, up to the same refusal; every slice of a
  * request must lie within the bytes that belong to it; and what the RFCs demand of an accepted request must
  * hold. Each piece is fed from memory of exactly its size, so that the sanitizer sees a byte too far. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "common/http_request.h"
 #include "common/http_syntax.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/check.h"
 
 static const struct http_limits limits = {
     .line_bytes = 100, .field_bytes = 80, .head_bytes = 400, .field_count = 8, .body_bytes = 64};
-
-/* Not assert(): it must hold in every kind of build. */
-static void must(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
 
 static uint64_t mix(uint64_t digest, const void *at, size_t bytes)
 {

@@ -3,15 +3,11 @@
  *
  * The mutator starts now and then from a good message of the catalogue, so that no seed corpus has to be kept
  * in step with the table. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "common/message.h"
+#include "tests/fuzz/check.h"
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct message_codec *the_codec(void)
 {
@@ -80,19 +76,53 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     return seed % 64 == 0 ? size : LLVMFuzzerMutate(data, size, max_size);
 }
 
+/* Within what the table says. */
+static void check_field(const struct message_field *field, const char *at)
+{
+    const int64_t *number = (const void *)at;
+    const struct text *text = (const void *)at;
+
+    if (field->type == MESSAGE_FIELD_UINT)
+        must(*(const uint64_t *)(const void *)at <= field->limit, "a number keeps to its limit");
+    else if (field->type == MESSAGE_FIELD_INT)
+        must(*number >= -(int64_t)field->limit && *number <= (int64_t)field->limit,
+             "so does one with a sign");
+    else if (field->type == MESSAGE_FIELD_TEXT || field->type == MESSAGE_FIELD_BYTES)
+        must(text->bytes <= field->limit && (text->bytes == 0 || text->at), "a text keeps to its limit");
+}
+
+static void check_fields(const struct message *message)
+{
+    unsigned count;
+    const struct message_field *fields = message_spec_find(message->type)->fields(&count);
+
+    for (unsigned i = 0; i < count; i++)
+        check_field(&fields[i], (const char *)&message->hello + fields[i].offset);
+}
+
+/* What may be read may be sent, and sent again it is the same to a byte. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct text frame = {(const char *)data, size};
+    char *copy = copy_of(data, size), *first;
+    struct text frame = {copy, size}, written;
     struct message message, again;
 
-    if (message_decode(the_codec(), frame, &message) < 0)
+    if (message_decode(the_codec(), frame, &message) < 0) {
+        free(copy);
         return 0;
-    if (!message_shape_ok(frame))
-        abort();
-    if (message_encode(the_codec(), &message, &frame) < 0)
-        abort(); /* what may be read may be sent */
-    if (message_decode(the_codec(), frame, &again) < 0 || again.type != message.type ||
-        again.from != message.from)
-        abort();
+    }
+    must(message_shape_ok(frame), "what is read has the shape");
+    check_fields(&message);
+    must(message_encode(the_codec(), &message, &written) == 0, "what may be read may be sent");
+    first = copy_of(written.at, written.bytes);
+    frame = (struct text){first, written.bytes};
+    must(message_decode(the_codec(), frame, &again) == 0 && again.type == message.type &&
+             again.from == message.from && again.to == message.to,
+         "it is read as it was meant");
+    must(message_encode(the_codec(), &again, &written) == 0 && written.bytes == frame.bytes &&
+             memcmp(written.at, first, frame.bytes) == 0,
+         "it is written as it was read");
+    free(first);
+    free(copy);
     return 0;
 }

@@ -160,7 +160,7 @@ def test_the_provider_s_answer_passes_unchanged():
         asked = gateway.ask("/proxy/score?cpf=529.982.247-25&priority=3&other=1",
                             [("client-id", "alice"), ("X-Request-Id", "req-1"), ("traceparent", TRACE)])
         submit, request = scheduler.next()
-        scheduler.result(submit, record(body="{\"message\":\"é\"}".encode(), fresh_us=2**62), joined=1)
+        scheduler.result(submit, record(body="{\"message\":\"é\"}".encode(), fresh_us=2**59), joined=1)
         answer = asked.result(PATIENCE)
     assert (submit["rq"], submit["ln"], submit["pr"], submit["ag"], len(submit["k"])) == ("req-1", "score", 3, 0, 16)
     assert 59_000_000 < submit["rem"] <= 60_000_000 and "alice" not in submit["cl"]

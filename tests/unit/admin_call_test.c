@@ -36,6 +36,7 @@ static const struct {
     {HTTP_PUT, "/admin/policy", NULL, "{\"policy\":\"fi\\u0000fo\"}", 400, "policy: must have"},
     {HTTP_PUT, "/admin/policy", NULL, "{\"Policy\":\"fifo\"}", 400, "Policy: no such member"},
     {HTTP_PUT, "/admin/policy", NULL, "{\"policy\":\"fifo\",\"x\":1}", 400, "x: no such member"},
+    {HTTP_PUT, "/admin/policy", NULL, "{\"52998224725\":1}", 400, "body: no such member"},
     {HTTP_PUT, "/admin/policy", NULL, "{\"policy\":\"fifo\",\"policy\":\"fifo\"}", 400, "body: a member"},
     {HTTP_PUT, "/admin/policy", NULL, "{\"policy\":\"fifo\"", 400, "body: must be"},
     {HTTP_PUT, "/admin/policy", NULL, "{\"policy\":\"fifo\",}", 400, "body: must be"},

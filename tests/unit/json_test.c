@@ -29,7 +29,7 @@ static void test_texts_are_escaped(void **state)
         {{"queue_full", 10}, "\"queue_full\""},
         {{"a\"b\\c/", 6}, "\"a\\\"b\\\\c/\""},
         {{"\b\f\n\r\t", 5}, "\"\\b\\f\\n\\r\\t\""},
-        {{"\0\x01\x1f\x7f", 4}, "\"\\u0000\\u0001\\u001f\x7f\""},
+        {{"\0\x01\x1f\x7f", 4}, "\"\\u0000\\u0001\\u001f\\u007f\""},
         {{"\xc3\xa9", 2}, "\"\xc3\xa9\""},                                         /* two bytes */
         {{"\xe2\x82\xac\xf0\x9f\x98\x80", 7}, "\"\xe2\x82\xac\xf0\x9f\x98\x80\""}, /* three and four */
         {{"\xf4\x8f\xbf\xbf", 4}, "\"\xf4\x8f\xbf\xbf\""},                         /* U+10FFFF, the last */

@@ -215,7 +215,7 @@ static void print_type(const struct message_field *field, char *out, size_t size
     static const char *const limits[] = {"<= ", "within +-", "<= ", "<= ", "<= ", "<= "};
     static const char *const units[] = {"", "", " bytes", " bytes", " entries", " items"};
     bool whole =
-        field->limit == UINT64_MAX || (field->type == MESSAGE_FIELD_INT && field->limit == INT64_MAX);
+        field->limit == UINT64_MAX || (field->type == MESSAGE_FIELD_INT && field->limit == MESSAGE_INT_MAX);
 
     if (whole)
         snprintf(out, size, "%s", names[field->type]);

@@ -289,13 +289,42 @@ static void test_what_the_dead_leave_is_seen_if_they_were_heard(void **state)
     assert_int_equal(seen.values[METRIC_GATEWAY_DROPPED], 12);
     assert_int_equal(seen.histograms[HISTOGRAM_GATEWAY_REQUEST].count, 1);
     store_give_past(store, &past);
-    store_take_past(next, &past);
+    assert_int_equal(store_take_past(next, &past), 0);
     store_sum(next, START, &sum);
     store_seen(next, &sum, &seen);
     assert_int_equal(sum.values[METRIC_GATEWAY_REQUESTS], 24);
     assert_int_equal(seen.values[METRIC_GATEWAY_REQUESTS], 0);
     assert_int_equal(seen.histograms[HISTOGRAM_GATEWAY_REQUEST].count, 0);
     store_free(next);
+}
+
+/* A file can be damaged. */
+static void test_counts_that_cannot_be_are_not_taken(void **state)
+{
+    static const struct {
+        enum metric metric;
+        int64_t value;
+    } cases[] = {{METRIC_GATEWAY_REQUESTS, -1},
+                 {METRIC_GATEWAY_REQUESTS, INT64_MAX},
+                 {METRIC_GATEWAY_CONNECTIONS, INT64_MIN},
+                 {METRIC_GATEWAY_SUCCESSFUL, 3}}; /* of no request */
+    static struct ledger_counts counts;
+    static struct store_past past;
+    static struct metrics sum;
+    struct store *store = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        counts.metrics = (struct metrics){.values = {0}};
+        counts.metrics.values[cases[i].metric] = cases[i].value;
+        assert_int_equal(store_bury(store, text_of("gateway"), i, &counts), -EINVAL);
+    }
+    past.base.values[METRIC_GATEWAY_REQUESTS] = -1;
+    assert_int_equal(store_take_past(store, &past), -EBADMSG);
+    past.base.values[METRIC_GATEWAY_REQUESTS] = 1;
+    past.grave_count = STORE_GRAVES + 1;
+    assert_int_equal(store_take_past(store, &past), -EBADMSG);
+    store_sum(store, START, &sum);
+    assert_int_equal(sum.values[METRIC_GATEWAY_REQUESTS], 0);
 }
 
 static void test_the_newest_of_a_kind(void **state)
@@ -458,6 +487,7 @@ int main(void)
                                         close_store),
         cmocka_unit_test_setup_teardown(test_what_the_dead_leave_is_seen_if_they_were_heard, open_store,
                                         close_store),
+        cmocka_unit_test_setup_teardown(test_counts_that_cannot_be_are_not_taken, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_the_newest_of_a_kind, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_histograms_are_summed_and_never_go_back, open_store,
                                         close_store),

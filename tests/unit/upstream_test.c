@@ -177,6 +177,8 @@ static const struct {
     {"Retry-After: 0", UPSTREAM_PENALTY_US},
     {"Retry-After:", UPSTREAM_PENALTY_US},
     {"Retry-After: 99999999999999999999999999", UPSTREAM_WAIT_MAX_US},
+    {"Retry-After: 99999999999999999999999999.5", UPSTREAM_WAIT_MAX_US},
+    {"X-RateLimit-Reset-In: 99999999999999999999999999.5", UPSTREAM_WAIT_MAX_US},
     {"Retry-After: 1|Retry-After: 4|Retry-After: 2", 4 * S},
     {"Retry-After: Sun, 06 Nov 1994 08:50:07 GMT", 30 * S},
     {"Retry-After: Sunday, 06-Nov-94 08:50:07 GMT", 30 * S},

@@ -44,6 +44,7 @@ static void an_origin_is_what_a_browser_says(void **state)
         {"http://a'b", NULL},
         {"http://*", NULL},
         {"http://[evil.example]", NULL},
+        {"http://[::A]:5001/", NULL}, /* cors.h would not list it */
         {"http://[::1", NULL},
         {"http://[::1]5001", NULL},
         {"http://a/\r\nX-Evil: 1", NULL},
