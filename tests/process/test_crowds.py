@@ -7,6 +7,7 @@ import cpf
 from stack import Stack, release_programs, wait_for
 
 CROWD = 1000
+WAITING_KB = {"gateway": 1.1, "scheduler": 0.54}  # what one that waits takes
 LINE = 10000
 STARVATION_SECONDS = 1.0
 T = 0.02
@@ -40,8 +41,8 @@ def test_a_thousand_leave_and_nothing_stays():
                 used_kb.append({name: stack.processes[name].memory_kb() for name in ("gateway", "scheduler")})
         assert stack.ask(cpf.make(19999)).status == 200
         assert arrivals(stack) == 1
-    for name, first_kb in used_kb[0].items():
-        assert used_kb[-1][name] <= first_kb + 512, used_kb
+    for name, first_kb in used_kb[0].items():  # half of what three crowds would take if they stayed (tests/bench/footprint)
+        assert used_kb[-1][name] <= first_kb + 3 * CROWD * WAITING_KB[name] / 2, used_kb
 
 
 def test_a_call_that_waits_takes_less_than_a_kilobyte():
