@@ -24,6 +24,7 @@ RESUME = 2.5  # dispatch goes on within this and T
 SAME = 0.1  # two things that are done so close together are done at once
 RACE = 0.25  # a request that meets the end of an idle connection learns it that soon
 AFTERMATH = 4.0  # a provider's failure is felt so long after it: a call's time-out of 2 s, the breaker's 1 s, a probe's 1 s
+SLIP, SLIP_SLOTS = 0.05, 1
 PATIENT = 10.0  # who has less may be told that it is not enough
 WAITING = 5  # requests that must wait, or a pause in dispatch means nothing
 FLAT = 1.10  # memory grows by no more than this share,
@@ -82,6 +83,7 @@ class Case:
         self.figures = {}
         self.reasons = collections.Counter()
         actions = record["actions"]
+        self.starts = {request["id"]: request["start"] for request in record["requests"]}
         self.stalls = merged([tuple(s) for s in record["stalls"]])
         self.killed, self.stopped = ([(a["at"], a["end"], set(a["ports"])) for a in actions if a["kind"] == kind
                                       and is_gateway(a["target"])] for kind in ("kill", "stop"))
@@ -127,13 +129,22 @@ class Case:
         stopped = [(at, until) for at, until, ports in self.stopped if attempt["port"] in ports]
         return overlap(merged([*self.stalls, *stopped]), start, end)
 
+    def slipped(self, request):
+        """Whether its turn would have come a little later than it was told: by a slot and 5 % of its wait, by which a forecast
+        may be wrong (scheduler/README.md)."""
+        came = self.starts.get
+        sent = [a["attempt"] for a in self.record["arrivals"] if request["start"] < a["ns"] / 1e9 <= request["end"]]
+        ahead = [a["attempt"] for a in self.record["arrivals"] if a["ns"] / 1e9 > request["end"]
+                 and came((a["attempt"] or "").rpartition(".")[0], request["end"]) < request["start"]]
+        return len(ahead) <= SLIP_SLOTS + SLIP * len(sent)
+
     def short_of_time(self, request):
         """Whether it had little, and there is a cause why that was not enough."""
         reason, end = request["reason"], request["end"]
         if request["patience"] >= PATIENT:
             return False
         if reason == "deadline_passed":
-            return overlap(self.troubled, request["start"], end) > 0
+            return overlap(self.troubled, request["start"], end) > 0 or self.slipped(request)
         stopped = any(a <= end <= b + RESUME and request["tries"][-1]["port"] in ports for a, b, ports in self.stopped)
         return reason == AT_ONCE or (reason == "scheduler_gone" and (stopped or any(a <= end <= b for a, b in self.gone)))
 
@@ -201,7 +212,7 @@ class Case:
     # Arrivals
 
     def arrivals(self):
-        known = {request["id"]: request["start"] for request in self.record["requests"]}
+        known = self.starts
         granted, seen = set(self.record["granted"]), set()
         for arrival in self.record["arrivals"]:
             name, _, number = (arrival["attempt"] or "").rpartition(".")
