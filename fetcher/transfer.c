@@ -417,8 +417,8 @@ struct transfers *transfers_new(struct event_base *base, const struct transfers_
     transfers->settle = evtimer_new(base, on_settle, transfers);
     transfers->multi = curl_multi_init();
     /* All three are copied, or a free() would take theirs. */
-    if (!(copy_text(&transfers->config.user_agent) & copy_text(&transfers->config.ca_file) &
-          copy_text(&transfers->config.proxy)) ||
+    if (!((int)copy_text(&transfers->config.user_agent) & (int)copy_text(&transfers->config.ca_file) &
+          (int)copy_text(&transfers->config.proxy)) ||
         !transfers->timer || !transfers->settle || !transfers->multi || !set_multi_options(transfers)) {
         transfers_free(transfers);
         return NULL;

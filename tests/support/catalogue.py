@@ -10,6 +10,7 @@ from stack import ROOT
 TEXT = (ROOT / "common/message.h").read_text(encoding="utf-8")
 LIMITS = {"UINT64_MAX": 2**64 - 1, "INT64_MAX": 2**63 - 1, "INT32_MAX": 2**31 - 1}
 LIMITS |= {name: int(value) for name, value in re.findall(r"^#define (\w+) +(\d+)\b", TEXT, re.M)}
+LIMITS |= {name: 1 << int(bits) for name, bits in re.findall(r"^#define (\w+) +\(INT64_C\(1\) << (\d+)\)", TEXT, re.M)}
 NUMBERS = {name: int(number) for number, name in re.findall(r"^    MESSAGE\((\d+), (\w+), ", TEXT, re.M)}
 # What makes a message one that is not refused for its first word.
 SENSE = {"ln": "score", "role": "gateway", "wh": "queue", "pol": "fifo", "nm": "fair", "br": "closed", "why": "none",

@@ -94,7 +94,7 @@ static void tell_stats(struct echo *echo, struct httpd_exchange *exchange)
                          (unsigned long long)stats->connections, (unsigned long long)stats->connections_total,
                          (unsigned long long)stats->requests_total, (unsigned long long)stats->refused_total,
                          (unsigned long long)stats->gone_total,
-                         (unsigned long long)(stats->slow_senders_total + stats->slow_readers_total));
+                         (unsigned long long)stats->slow_senders_total + stats->slow_readers_total);
 
     reply(exchange, 200, body, (size_t)bytes);
 }
