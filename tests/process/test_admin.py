@@ -65,7 +65,7 @@ def running(**options):
 
 
 def test_the_policy_is_switched_under_load_and_nothing_is_lost():
-    numbers = cpf.make_many(400, 2000)
+    numbers = cpf.make_many(700, 2000)
     policies = ["priority", "fair", "fifo"]
     with running(**{**FAST, "RATE_LIMIT_SECONDS": 0.01}) as stack:
         assert order(stack, "GET", "/admin/policy")["policy"] == "fifo"
