@@ -109,14 +109,19 @@ struct event_base *loop_base(struct loop *loop)
     return stage.base;
 }
 
-void loop_arm(struct event *timer, int64_t delay_us)
+int loop_try_arm(struct event *timer, int64_t delay_us)
 {
     struct timeval delay = {0};
 
     if (delay_us > 0)
         delay = (struct timeval){.tv_sec = (time_t)(delay_us / US_PER_SECOND),
                                  .tv_usec = (suseconds_t)(delay_us % US_PER_SECOND)};
-    event_add(timer, &delay);
+    return event_add(timer, &delay);
+}
+
+void loop_arm(struct event *timer, int64_t delay_us)
+{
+    loop_try_arm(timer, delay_us);
 }
 
 void loop_on_drain(struct loop *loop, void (*drain)(void *arg), void *arg)
