@@ -43,7 +43,7 @@ test("totals, cache, sends and latency are those of the processes and of the pro
   expect(await stat(sends, "429 by the provider")).toBe(0);
   const smallest = await until(async () => stat(sends, /smallest gap/), "the smallest gap is shown");
   expect(smallest).toBeGreaterThanOrEqual(100);
-  expect(Math.abs(smallest - Math.min(...gaps) * 1000)).toBeLessThan(100); // sends are not arrivals, but close to them here // sends here, arrivals there: a busy machine is late in between
+  expect(Math.abs(smallest - Math.min(...gaps) * 1000)).toBeLessThan(100); // sends are not arrivals: a busy machine is late in between
   const state = await stack.state();
   expect(state.slots.sent).toHaveLength(12);
   expect(state.values["fetcher.upstream_requests_total"]).toBe(12);
