@@ -73,6 +73,19 @@ bool connection_in_append(struct httpd_exchange *connection, const char *bytes, 
     return true;
 }
 
+void connection_out_append(struct httpd_exchange *connection, const struct iovec *parts, size_t count,
+                           size_t sent)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+
+        sent -= skip;
+        memcpy(connection->out + connection->out_bytes, (const char *)parts[i].iov_base + skip,
+               parts[i].iov_len - skip);
+        connection->out_bytes += parts[i].iov_len - skip;
+    }
+}
+
 bool connection_out_keep(struct httpd_exchange *connection, const struct iovec *parts, size_t count,
                          size_t sent)
 {
@@ -86,13 +99,6 @@ bool connection_out_keep(struct httpd_exchange *connection, const struct iovec *
     if (!connection->out)
         return false;
     out_count(connection, total - sent);
-    for (size_t i = 0; i < count; i++) {
-        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
-
-        sent -= skip;
-        memcpy(connection->out + connection->out_bytes, (const char *)parts[i].iov_base + skip,
-               parts[i].iov_len - skip);
-        connection->out_bytes += parts[i].iov_len - skip;
-    }
+    connection_out_append(connection, parts, count, sent);
     return true;
 }

@@ -133,6 +133,10 @@ bool connection_mode_set(struct httpd_exchange *connection, enum connection_mode
 void connection_in_free(struct httpd_exchange *connection);
 /* Keeps bytes that came but cannot be parsed yet. False when out of memory, or of what is allowed. */
 bool connection_in_append(struct httpd_exchange *connection, const char *bytes, size_t count);
+/* Copies what the socket did not take, the parts but for their first `sent` bytes, behind what is in out:
+ * there is room for it. */
+void connection_out_append(struct httpd_exchange *connection, const struct iovec *parts, size_t count,
+                           size_t sent);
 /* Keeps an answer but for its first `sent` bytes. False as above. */
 bool connection_out_keep(struct httpd_exchange *connection, const struct iovec *parts, size_t count,
                          size_t sent);

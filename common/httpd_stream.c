@@ -45,14 +45,7 @@ static int hold(struct httpd_exchange *connection, const struct iovec *parts, un
 {
     if (!out_grow(connection, total - sent))
         return -ENOMEM;
-    for (unsigned i = 0; i < count; i++) {
-        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
-
-        sent -= skip;
-        memcpy(connection->out + connection->out_bytes, (const char *)parts[i].iov_base + skip,
-               parts[i].iov_len - skip);
-        connection->out_bytes += parts[i].iov_len - skip;
-    }
+    connection_out_append(connection, parts, count, sent);
     if (connection->state == CONNECTION_HELD)
         return 0;
     connection->httpd->now_us = clock_now_us();

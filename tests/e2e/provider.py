@@ -65,17 +65,12 @@ class Connection:
         return data
 
 
-class RawProvider:
-    """With a TLS context it speaks TLS."""
+class Listener:
+    """Serves each connection in a thread of its own, by serve(), for the time of a `with`."""
 
-    def __init__(self, context=None):
-        self.context = context
+    def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.url = f"http{'s' if context else ''}://127.0.0.1:{self.port}/api/score"
-        self.authority = b"127.0.0.1:%d" % self.port
-        self.answers = queue.Queue()
-        self.connections, self.requests = [], []
 
     def __enter__(self):
         threading.Thread(target=self.accept, daemon=True).start()
@@ -84,13 +79,6 @@ class RawProvider:
     def __exit__(self, *_):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        for connection in self.connections:
-            with contextlib.suppress(OSError):
-                connection.stream.shutdown(socket.SHUT_RDWR)
-
-    def answer_next(self, answer, then=KEEP):
-        """Instead of a good one; a function is called when its request has come."""
-        self.answers.put((answer, then))
 
     def accept(self):
         while True:
@@ -99,6 +87,28 @@ class RawProvider:
             except OSError:
                 return
             threading.Thread(target=self.serve, args=(stream,), daemon=True).start()
+
+
+class RawProvider(Listener):
+    """With a TLS context it speaks TLS."""
+
+    def __init__(self, context=None):
+        super().__init__()
+        self.context = context
+        self.url = f"http{'s' if context else ''}://127.0.0.1:{self.port}/api/score"
+        self.authority = b"127.0.0.1:%d" % self.port
+        self.answers = queue.Queue()
+        self.connections, self.requests = [], []
+
+    def __exit__(self, *_):
+        super().__exit__()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.stream.shutdown(socket.SHUT_RDWR)
+
+    def answer_next(self, answer, then=KEEP):
+        """Instead of a good one; a function is called when its request has come."""
+        self.answers.put((answer, then))
 
     def serve(self, stream):
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -137,31 +147,21 @@ def cut(stream):
     plain.close()
 
 
-class Tap:
+class Tap(Listener):
     """A relay in front of a port, that keeps what the side which connects has sent."""
 
     def __init__(self, port):
+        super().__init__()
         self.target = port
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
         self.streams = []  # bytes of each connection
 
-    def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def accept(self):
+    def serve(self, near):
         with contextlib.suppress(OSError):
-            while True:
-                near, _ = self.listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.target), PATIENCE)
-                self.streams.append(bytearray())
-                for ends in ((near, far, self.streams[-1]), (far, near, bytearray())):
-                    threading.Thread(target=relay, args=ends, daemon=True).start()
+            far = socket.create_connection(("127.0.0.1", self.target), PATIENCE)
+            kept = bytearray()
+            self.streams.append(kept)
+            threading.Thread(target=relay, args=(far, near, bytearray()), daemon=True).start()
+            relay(near, far, kept)
 
     def records(self):
         """The types of all TLS records; an error, if what was sent are no whole records."""
