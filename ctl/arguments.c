@@ -38,10 +38,9 @@ struct option {
 
 static const struct option options[] = {
     {"--url", "URL", VALUE_TEXT, offsetof(struct arguments, url), 1, 1000, FOR_EACH,
-     "the gateway, instead of http://GATEWAY_BIND:GATEWAY_PORT"},
+     "the gateway, instead of SLUICECTL_URL"},
     {"--metricsd", "URL", VALUE_TEXT, offsetof(struct arguments, metricsd), 1, 1000,
-     FOR(STATUS) | FOR(HEALTH) | FOR(TOP) | FOR(TAIL),
-     "metricsd, instead of http://METRICSD_BIND:METRICSD_PORT"},
+     FOR(STATUS) | FOR(HEALTH) | FOR(TOP) | FOR(TAIL), "metricsd, instead of SLUICECTL_METRICSD"},
     {"--json", "", VALUE_NONE, offsetof(struct arguments, json), 0, 0, FOR_EACH,
      "JSON instead of text, one value a line"},
     {"--timeout", "SECONDS", VALUE_NUMBER, offsetof(struct arguments, timeout_s), 0.01, 3600, FOR_EACH,

@@ -128,22 +128,33 @@ static enum ctl_end run_order(struct ctl *ctl)
     return end;
 }
 
+/* The argument, else the option, else where the option of the process says that it listens; empty where that
+ * cannot be told. */
+static void find(char base[REQUEST_URL_BYTES], const char *argument, const char *option, const char *bind,
+                 int64_t port)
+{
+    const char *told = argument ? argument : option;
+
+    if (told[0])
+        snprintf(base, REQUEST_URL_BYTES, "%s", told);
+    else if (request_base(bind, port, base) < 0)
+        base[0] = '\0';
+}
+
 /* Where to ask. False: it cannot be told. */
 static bool find_processes(struct ctl *ctl, const struct config *config)
 {
-    const char *url = ctl->arguments->url, *metricsd = ctl->arguments->metricsd;
-    bool needs_metricsd = ctl->arguments->command == COMMAND_TAIL;
+    const struct arguments *arguments = ctl->arguments;
+    bool needs_metricsd = arguments->command == COMMAND_TAIL;
 
-    if (url)
-        snprintf(ctl->gateway, sizeof(ctl->gateway), "%s", url);
-    else if (request_base(config->gateway_bind, config->gateway_port, ctl->gateway) < 0 && !needs_metricsd) {
+    find(ctl->gateway, arguments->url, config->sluicectl_url, config->gateway_bind, config->gateway_port);
+    find(ctl->metricsd, arguments->metricsd, config->sluicectl_metricsd, config->metricsd_bind,
+         config->metricsd_port);
+    if (!needs_metricsd && !ctl->gateway[0]) {
         ctl_complain("GATEWAY_PORT is 0, any free one: --url http://127.0.0.1:PORT tells which");
         return false;
     }
-    if (metricsd)
-        snprintf(ctl->metricsd, sizeof(ctl->metricsd), "%s", metricsd);
-    else if (request_base(config->metricsd_bind, config->metricsd_port, ctl->metricsd) < 0 &&
-             needs_metricsd) {
+    if (needs_metricsd && !ctl->metricsd[0]) {
         ctl_complain("METRICSD_PORT is 0, any free one: --metricsd http://127.0.0.1:PORT tells which");
         return false;
     }

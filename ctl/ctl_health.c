@@ -1,7 +1,7 @@
 /* ctl_health.c - the health check of containers: how the processes in this one are.
  *
- * They are those that see the same files as this program (its mount namespace), as the containers of a stack
- * may share everything else. On a host without containers they are all that run there. */
+ * They are those that see the same files as this program (its mount namespace): a host shows the processes of
+ * its containers, too. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>

@@ -49,6 +49,14 @@ def ask(stack, number, **how):
     return client.ask(stack.port, f"/proxy/score?cpf={number}", **how)
 
 
+def answers(stack, number):
+    """False as long as nobody listens."""
+    try:
+        return ask(stack, number).status == 200
+    except (OSError, EOFError):
+        return False
+
+
 def order(stack, method, path, body=None):
     return client.ask(stack.port, path, [("Authorization", f"Bearer {TOKEN}")], method, body)
 
@@ -130,6 +138,19 @@ def test_confined(stack):
         assert re.search(r"^NoNewPrivs:\t1$", status, re.M), name
 
 
+def test_scheduler_and_gateways_have_no_way_out(stack):
+    for each in stack.containers("scheduler") + stack.containers("gateway"):
+        networks = each["NetworkSettings"]["Networks"]
+        assert [json.loads(docker("network", "inspect", name))[0]["Internal"] for name in networks] == [True], networks
+    upstream = stack.container("simulator")["NetworkSettings"]["Networks"]
+    address = next(iter(upstream.values()))["IPAddress"]
+    script = f"import socket; socket.create_connection(('{address}', 5555), 2)"
+    for service, reached in [("fetcher", True), ("scheduler", False), ("gateway", False)]:
+        tried = subprocess.run(["nsenter", "-n", "-t", str(main_pid(stack, service)), sys.executable, "-c", script],
+                               stderr=subprocess.DEVNULL, check=False)
+        assert (tried.returncode == 0) == reached, service
+
+
 def test_secrets_go_to_the_gateway_alone(stack):
     for service in compose.SERVICES:
         environment = stack.container(service)["Config"]["Env"] or []
@@ -144,13 +165,13 @@ def test_orders_need_the_token(stack):
 
 
 def test_published_without_a_token_is_refused():
-    said = docker("run", "--rm", "-e", "PUBLISHED_ON=0.0.0.0", f"sluice:{compose.TAG}", "sluice-pod", "take", "/x", "sluice-gateway",
-                  check=False)
+    said = docker("run", "--rm", "-e", "PUBLISHED_ON=0.0.0.0", f"sluice:{compose.TAG}", "sluice-container", "run", "--listener", "/x",
+                  "sluice-gateway", check=False)
     assert "ADMIN_TOKEN is needed" in said
 
 
-def test_the_feed_from_the_pod(stack):
-    """A subscriber with python3-zmq in the pod's network."""
+def test_the_feed_from_within(stack):
+    """A subscriber with python3-zmq in metricsd's network."""
     script = """
 import sys, zmq
 feed = zmq.Context().socket(zmq.SUB)
@@ -162,7 +183,7 @@ while not {"snapshot", "event.gateway.answered"} <= topics:
     topics.add(feed.recv_multipart()[0].decode())
     print("got", *topics, flush=True)
 """
-    pid = str(stack.container("pod")["State"]["Pid"])
+    pid = str(main_pid(stack, "metricsd"))
     with subprocess.Popen(["nsenter", "-n", "-t", pid, sys.executable, "-c", script], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as subscriber:
         subscriber.stdout.readline()  # it is connected
@@ -208,7 +229,8 @@ def told_by(stack):
 
 def test_who_hangs_is_unhealthy(stack):
     """A process that runs and does nothing is told from one that works."""
-    pid = main_pid(stack, "fetcher")
+    first = main_pid(stack, "fetcher")
+    pid = int(pathlib.Path(f"/proc/{first}/task/{first}/children").read_text())
     os.kill(pid, signal.SIGSTOP)
     try:
         wait_for(lambda: "fetcher" in stack.unhealthy(), "the fetcher is unhealthy", 40)
@@ -246,7 +268,7 @@ def test_scaled_to_three(stack):
 def test_upgrade_without_a_failure(stack):
     """Every process is replaced by one of another image, under load, and nobody notices."""
     old = {service: {each["Id"] for each in stack.containers(service)} for service in PROCESSES}
-    pod = stack.container("pod")["State"]["StartedAt"]
+    listener = stack.container("listener")["State"]["StartedAt"]
     subprocess.run(["docker", "build", "-q", "-t", f"sluice:{compose.TAG}", "-"], input=f"FROM sluice:{compose.TAG}\nLABEL upgraded=yes\n", text=True,
                    stdout=subprocess.DEVNULL, check=True)
     known = next(numbers)
@@ -257,7 +279,7 @@ def test_upgrade_without_a_failure(stack):
     assert done.returncode == 0, done.stdout + done.stderr
     print(f"{len(waiting.answers)} that waited, {len(hits.answers)} hits, failed: {len(waiting.failures)}, {len(hits.failures)}")
     assert waiting.failures == hits.failures == []
-    assert stack.container("pod")["State"]["StartedAt"] == pod
+    assert stack.container("listener")["State"]["StartedAt"] == listener
     image = json.loads(docker("image", "inspect", f"sluice:{compose.TAG}"))[0]["Id"]
     for service in PROCESSES:
         now = stack.containers(service)
@@ -269,11 +291,27 @@ def test_upgrade_without_a_failure(stack):
     assert stack.simulator.state()["rejected"] == 0
 
 
-def test_the_pod_takes_all_with_it_and_up_brings_them_back(stack):
-    """Who kills the pod kills the stack: what is not back by itself is so by `up`."""
-    os.kill(main_pid(stack, "pod"), signal.SIGKILL)
-    wait_for(lambda: main_pid(stack, "pod") != 0, "the pod again", 20)
-    stack.run("up", "-d")
+def test_killed_listener(stack):
+    """The port is away until it runs again and the gateways, which follow it, do; nothing else ends, and nobody has to help."""
+    others = {service: [each["State"]["Pid"] for each in stack.containers(service)] for service in ("metricsd", "fetcher", "scheduler")}
+    kill_main(stack, "listener")
+    killed = time.monotonic()
+    wait_for(lambda: answers(stack, next(numbers)), "answers again", 30)
+    print(f"answers {time.monotonic() - killed:.1f} s after the listener runs again")
+    stack.wait_healthy()
+    assert len(stack.containers("gateway")) == GATEWAYS
+    assert others == {service: [each["State"]["Pid"] for each in stack.containers(service)] for service in others}
+    with Load(stack) as load:
+        load.wait_for_more(20)
+    assert load.failures == []
+
+
+def test_all_killed_at_once(stack):
+    """As a boot of the host, or a restart of the engine: every container is back by itself, in any order."""
+    old = [each["State"]["Pid"] for each in stack.containers()]
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not {each["State"]["Pid"] for each in stack.containers()} & {0, *old}, "all run again", 30)
     stack.wait_healthy()
     wait_for(lambda: ask(stack, next(numbers)).status == 200, "answers again", 60)
 
@@ -320,10 +358,10 @@ def test_the_feed_for_other_hosts(stack, tmp_path):
 
 
 def test_prometheus_of_the_profile(stack):
-    """It scrapes the stack from within the pod, and has taken the rules."""
+    """It scrapes the stack, and has taken the rules."""
     stack.environment |= {"METRICSD_BIND": "127.0.0.2", "METRICSD_PORT": "5001"}  # where its configuration looks
     stack.run("--profile", "observability", "up", "-d", *SERVICES, "prometheus")
-    pid = str(stack.container("pod")["State"]["Pid"])
+    pid = str(main_pid(stack, "prometheus"))
 
     def told(what):
         return json.loads(subprocess.run(["nsenter", "-n", "-t", pid, "curl", "-sS", "--retry", "30", "--retry-connrefused",

@@ -11,7 +11,7 @@ from compose import TAG, docker
 from stack import wait_for
 
 MOST_ABOVE_BASE = 60 * 10**6
-SLUICE, SIMULATOR, POD = IMAGES = [f"sluice:{TAG}", f"sluice-simulator:{TAG}", f"sluice-pod:{TAG}"]
+SLUICE, SIMULATOR, LISTENER = IMAGES = [f"sluice:{TAG}", f"sluice-simulator:{TAG}", f"sluice-listener:{TAG}"]
 UNWANTED = re.compile(r"(^|/)(cc1|gcc[-0-9.]*|g\+\+.*|clang.*|ld|as|make|cmake|npm|node|nodejs|npx|python3?|curl|wget|\.npmrc"
                       r"|\.(ba|a)?sh_history|\.env|\.git|\.ssh|id_rsa|build\.crt)$|(^|/)node_modules/|\.gcda$|(^|/)src/[^/]+\.c$")
 PROGRAMS = ["sluice-gateway", "sluice-scheduler", "sluice-fetcher", "sluice-metricsd"]
@@ -39,13 +39,13 @@ def test_size():
         above = inspect(image)["Size"] - base
         print(f"{image}: {above / 1e6:.1f} MB above its base of {base / 1e6:.1f} MB")
         assert 0 < above <= MOST_ABOVE_BASE
-    print(f"sluice-pod: {inspect(POD)['Size'] / 1e6:.1f} MB in all")
+    print(f"sluice-listener: {inspect(LISTENER)['Size'] / 1e6:.1f} MB in all")
 
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_nothing_unwanted_in_any_layer(image):
     found = list(files(image))
-    assert any(member.name.startswith(("usr/local/bin/sluice-", "sluice-pod")) for member in found)
+    assert any(member.name.startswith(("usr/local/bin/sluice-", "sluice-container")) for member in found)
     assert [member.name for member in found if member.isfile() and UNWANTED.search(member.name)] == []
     mine = [member for member in found if "sluice" in member.name]
     assert [member.name for member in mine if member.mode & 0o6022] == []
@@ -83,8 +83,8 @@ def test_simulator_runs_confined_and_alone():
     run_alone(SIMULATOR, ready="READY simulator")
 
 
-def test_pod_runs_confined_and_alone():
-    run_alone(POD, ready="READY pod")
+def test_listener_runs_confined_and_alone():
+    run_alone(LISTENER, ready="READY listener")
 
 
 def test_sluicectl_runs_confined():

@@ -7,11 +7,11 @@ import stack
 import yaml
 
 COMPOSE = yaml.safe_load((stack.ROOT / "deploy/compose.yaml").read_text())
-OURS = ["pod", "metricsd", "fetcher", "scheduler", "gateway", "simulator"]
+OURS = ["listener", "metricsd", "fetcher", "scheduler", "gateway", "simulator"]
 # Not for everybody, or another thing in a container than outside of it.
 PLACED = {"UPSTREAM_URL", "CLIENT_ID", "ADMIN_TOKEN", "ADMIN_TOKEN_FILE", "GATEWAY_BIND", "METRICSD_BIND", "FEED_ENDPOINT", "FEED_CURVE_CERT",
           "FEED_CURVE_CLIENTS", "SIMULATOR_PORT", "RUNTIME_DIR", "STATE_DIR", "CACHE_DIR",
-          "GATEWAY_WORKERS"}
+          "GATEWAY_WORKERS", "SLUICECTL_URL", "SLUICECTL_METRICSD"}
 
 
 def test_every_option_is_passed_on():

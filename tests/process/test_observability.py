@@ -132,7 +132,7 @@ def story(alert, fires, series):
 
 
 def test_promtool_takes_rules_and_configuration():
-    for what, file in [("rules", "alerts.yml"), ("config", "prometheus.yml")]:
+    for what, file in [("rules", "alerts.yml"), ("config", "prometheus.yml"), ("config", "prometheus.compose.yml")]:
         status, said = promtool("check", what, FOLDER / file)
         assert status == 0, said
     assert f"{len(alerts())} rules found" in said  # the configuration names that file

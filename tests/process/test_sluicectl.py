@@ -259,6 +259,15 @@ def test_wrong_usage(stack):
     assert re.fullmatch(r"sluicectl \d+\.\d+\.\d+\n", ctl(stack, "--version").out)
 
 
+def test_options_tell_where_to_ask(stack):
+    """Before where the processes say that they listen, and after the command line."""
+    told = {"SLUICECTL_URL": f"http://localhost:{stack.port}", "SLUICECTL_METRICSD": f"http://localhost:{stack.metricsd_port}"}
+    assert "-" not in ctl(stack, "status", GATEWAY_PORT=0, METRICSD_PORT=0, **told).lines().values()
+    ctl(stack, "tail", "--count", "1", GATEWAY_PORT=0, METRICSD_PORT=0, **told)
+    ctl(stack, "queue", "--url", f"http://localhost:{stack.port}", SLUICECTL_URL="http://localhost:1")
+    assert "http://localhost:1" in ctl(stack, "queue", SLUICECTL_URL="http://localhost:1", code=NOBODY).err
+
+
 def test_nobody_answers(stack):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

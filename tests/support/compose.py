@@ -15,7 +15,7 @@ import client
 from stack import ROOT, Simulator, Stack, wait_for
 
 PROCESSES = ["metricsd", "fetcher", "scheduler", "gateway"]
-SERVICES = ["pod", *PROCESSES, "simulator"]
+SERVICES = ["listener", *PROCESSES, "simulator"]
 PORTS = ["GATEWAY_PORT", "METRICSD_PORT", "SIMULATOR_PORT"]
 TOKEN = "token-of-the-compose-tests"
 COMMAND = shlex.split(os.environ.get("SLUICE_COMPOSE", "docker-compose"))
@@ -114,7 +114,7 @@ class ComposeStack(Stack):
     def __enter__(self):
         self.simulator = self.compose.simulator
         self.simulator.faults("reset=1")
-        self.compose.run("rm", "-fs", "pod", *PROCESSES)  # with the last of them what was counted in RUNTIME_DIR ends
+        self.compose.run("rm", "-fs", *PROCESSES)  # with the last of them what was counted in RUNTIME_DIR ends
         self.compose.run("up", "-d", **self.options)
         self.simulator.reset()
         wait_for(lambda: self.get("/readyz").json()["missing"] == [], "the stack is ready", START_SECONDS)
