@@ -1,13 +1,14 @@
 /* slow_load.c - a crowd of slow clients, each at an address of its own (127.x.y.z) and always busy being
  * slow: whoever is cut comes again at once, until SECONDS are over.
  *
- *     slow_load PORT TARGET COUNT SECONDS GRACE_SECONDS
+ *     slow_load PORT TARGET COUNT SECONDS GRACE_SECONDS KIND,...
  *
- * Of six clients two send a request's header fields, and two a body, a byte a second; one has asked for
- * /metrics eight times and takes a byte of it a second; one has had an answer (TARGET, from the cache), or
- * has never asked for one, and idles. They come within 10 s; says "here" then. Prints one line of JSON: for
- * each kind, how many connections there were, how they ended and after how long, and how many are still open
- * GRACE_SECONDS after the end; and how late this program itself was at most: those times contain it. */
+ * Clients are of these kinds in turn: head and body send header fields, or a body, a byte a second; read has
+ * asked for /metrics eight times and takes a byte of it a second; idle has had an answer (TARGET, from the
+ * cache), or, every second of them, has never asked for one. They come within 10 s; says "here" then. Prints
+ * one line of JSON: for each kind, how many connections there were, how they ended and after how long, and
+ * how many are still open GRACE_SECONDS after the end; and how late this program itself was at most: those
+ * times contain it. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -36,7 +37,7 @@ enum end { ANSWER_408, ANSWER_503, OTHER_ANSWER, FIN, RST, ENDS };
 
 static const char *const kind_names[] = {"head", "body", "read", "idle"};
 static const char *const end_names[] = {"408", "503", "other", "fin", "rst"};
-static const enum kind kinds_in_turn[] = {HEAD, BODY, READ, HEAD, BODY, IDLE};
+#define TURN_MAX 16
 
 struct slow {
     struct event event;
@@ -58,6 +59,8 @@ static struct load {
     struct event_base *base;
     struct event *tick;
     struct slow *all;
+    enum kind turn[TURN_MAX];
+    unsigned turn_count;
     unsigned count, port, next, opened, here, here_min;
     const char *target;
     uint64_t begin_ns, end_ns, grace_ns;
@@ -147,7 +150,7 @@ static void begin(struct slow *slow, int fd)
         for (unsigned i = 0; i < ASKS; i++)
             at += (size_t)snprintf(text + at, sizeof text - at, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
         say(fd, text);
-    } else if (slow->number % 12 == 5) {
+    } else if (slow->number / load.turn_count % 2 == 0) {
         snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", load.target);
         say(fd, text);
     }
@@ -270,6 +273,20 @@ static void report_kind(enum kind kind)
     printf("}");
 }
 
+static bool read_turn(char *names)
+{
+    for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+        unsigned kind = 0;
+
+        while (kind < KINDS && strcmp(name, kind_names[kind]) != 0)
+            kind++;
+        if (kind == KINDS || load.turn_count == TURN_MAX)
+            return false;
+        load.turn[load.turn_count++] = (enum kind)kind;
+    }
+    return load.turn_count > 0;
+}
+
 static bool prepare(char **argv)
 {
     struct rlimit limit;
@@ -296,13 +313,13 @@ int main(int argc, char **argv)
 {
     static const struct timeval tick = {0, TICK_US};
 
-    if (argc != 6 || !prepare(argv)) {
-        fputs("Usage: slow_load PORT TARGET COUNT SECONDS GRACE_SECONDS\n", stderr);
+    if (argc != 7 || !read_turn(argv[6]) || !prepare(argv)) {
+        fputs("Usage: slow_load PORT TARGET COUNT SECONDS GRACE_SECONDS KIND,...\n", stderr);
         return EXIT_FAILURE;
     }
     for (unsigned i = 0; i < load.count; i++) {
         load.all[i].number = i;
-        load.all[i].kind = kinds_in_turn[i % 6];
+        load.all[i].kind = load.turn[i % load.turn_count];
     }
     load.tick = event_new(load.base, -1, EV_PERSIST, on_tick, NULL);
     event_add(load.tick, &tick);

@@ -2,6 +2,7 @@
 #include "tests/fuzz/stage.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sodium.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -267,6 +268,12 @@ int ledger_dir(const char *runtime_dir, char *path, size_t size)
 
 /* The stage itself. */
 
+/* What tests/fuzz/run counts: an execution of a process is one step of a story. */
+static void tell_steps(void)
+{
+    fprintf(stderr, "stat::number_of_steps: %" PRIu64 "\n", story_steps);
+}
+
 static void open_once(void)
 {
     static struct loop the_loop;
@@ -278,6 +285,7 @@ static void open_once(void)
     stage.loop = &the_loop;
     stage.shows = getenv("STAGE_SHOWS") != NULL;
     stage.folder = folder();
+    atexit(tell_steps);
     must(stage.base, "a stage");
 }
 

@@ -31,6 +31,8 @@ void story_begin(const uint8_t *data, size_t size, struct story *story)
     *story = (struct story){.rest = {(const char *)data, size}};
 }
 
+uint64_t story_steps;
+
 bool story_next(struct story *story, struct step *step)
 {
     while (story->rest.bytes > 0 && story->steps < STORY_STEPS_MAX) {
@@ -39,6 +41,7 @@ bool story_next(struct story *story, struct step *step)
         if (line.bytes == 0 || line.at[0] == '#')
             continue;
         story->steps++;
+        story_steps++;
         book.used = 0;
         step->who = cut(&line, ' ');
         step->what = cut(&line, ' ');

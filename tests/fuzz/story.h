@@ -31,6 +31,8 @@ struct step {
     unsigned number; /* behind the letter of `who` */
 };
 
+extern uint64_t story_steps; /* of all stories that were told */
+
 /* False at the end. */
 bool story_next(struct story *story, struct step *step);
 

@@ -114,7 +114,7 @@ class ComposeStack(Stack):
     def __enter__(self):
         self.simulator = self.compose.simulator
         self.simulator.faults("reset=1")
-        self.compose.run("rm", "-fs", *PROCESSES)  # with the last of them what was counted in RUNTIME_DIR ends
+        self.compose.run("rm", "-fs", "listener", *PROCESSES)  # with the last of them what was counted in RUNTIME_DIR ends
         self.compose.run("up", "-d", **self.options)
         self.simulator.reset()
         wait_for(lambda: self.get("/readyz").json()["missing"] == [], "the stack is ready", START_SECONDS)
