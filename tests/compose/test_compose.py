@@ -40,9 +40,8 @@ def stack():
     finally:
         project.down()
         assert not project.containers(), "containers are left"
-        for kind in ("volume", "network"):
-            left = docker(kind, "ls", "-q", "--filter", f"label=com.docker.compose.project={project.project}")
-            assert not left, f"left of it: {left}"
+        left = docker("volume", "ls", "-q", "--filter", f"label=com.docker.compose.project={project.project}")
+        assert not left, f"left of it: {left}"
 
 
 def ask(stack, number, **how):
@@ -248,7 +247,7 @@ def test_health_of_an_empty_container():
 
 def test_scaled_to_three(stack):
     """Requests spread over gateways that share one port, and what they count adds up."""
-    stack.run("up", "-d", "--no-deps", "--no-recreate", "--scale", f"gateway={GATEWAYS}", "gateway")
+    stack.run("up", "-d", "--no-recreate", "--scale", f"gateway={GATEWAYS}", "gateway")
     stack.wait_healthy()
     wait_for(lambda: len(told_by(stack)) == GATEWAYS, "all are heard of")
     before, total, asked = told_by(stack), values(stack)["gateway.requests_total"], 0

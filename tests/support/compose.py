@@ -89,7 +89,16 @@ class Compose:
         return self.run("logs", "--no-color", "--tail", "50")
 
     def down(self):
-        self.run("down", "-v", "--remove-orphans")
+        """Docker 20.10 sometimes counts an endpoint of a network that nobody has any more, and keeps the network until the
+        engine is started anew: told, and no fault of the stack's."""
+        try:
+            self.run("--profile", "observability", "down", "-v", "--remove-orphans")
+        except AssertionError as error:
+            if "has active endpoints" not in str(error) or self.containers():
+                raise
+            print(f"the engine keeps a network that has no container: {str(error)[-300:]}")
+            return
+        assert not docker("network", "ls", "-q", "--filter", f"label=com.docker.compose.project={self.project}"), "networks are left"
 
     @property
     def port(self):
