@@ -19,6 +19,7 @@
 #define EXPIRED_AT_ONCE 1  /* connection of a state, before others get their turn: some 50 us */
 #define IDLE_ENOUGH_US  1000000
 #define SOCKET_BYTES    (128 * 1024)
+#define UNSENT_BYTES    (16 * 1024)
 #define KEPT_AT_LEAST   64 /* descriptors that no client gets */
 #define MAX_TICK_US     250000
 #define MIN_TICK_US     1000
@@ -317,9 +318,11 @@ struct httpd *httpd_new(struct event_base *base, int listen_fd, const struct htt
     httpd->tick_event = evtimer_new(base, on_tick, httpd);
     httpd->turn_event = evtimer_new(base, on_turn, httpd);
     /* Accepted sockets inherit them, which saves calls for each. Without the second one the kernel would
-     * buffer megabytes for each reader that has stopped, and we would not notice for minutes. */
+     * buffer megabytes for each reader that has stopped, and we would not notice for minutes; without the
+     * third it takes, and frees with the connection, what such a reader has no window for. */
     setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     setsockopt(listen_fd, SOL_SOCKET, SO_SNDBUF, &(int){SOCKET_BYTES}, sizeof(int));
+    setsockopt(listen_fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_BYTES}, sizeof(int));
     if (!httpd->addresses || !httpd->accept_event || !httpd->tick_event || !httpd->turn_event ||
         event_add(httpd->accept_event, NULL) < 0) {
         httpd_free(httpd);

@@ -11,11 +11,12 @@ def put_ahead(pid):
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
 
 
-def ahead(command):
-    return ["chrt", "--fifo", "1", *command] if ALLOWED else command
+def first(command):
+    """Before those, too: a client of theirs that would have a machine of its own, and sees an answer when it comes."""
+    return ["chrt", "--fifo", "2", *command] if ALLOWED else command
 
 
 def split():
     """The processors for what is measured, and those for the load; the same where there is only one."""
-    first, *others = sorted(os.sched_getaffinity(0))
-    return {first}, set(others) or {first}
+    one, *others = sorted(os.sched_getaffinity(0))
+    return {one}, set(others) or {one}

@@ -25,8 +25,8 @@
 
 #include "tests/bench/bench.h"
 
-#define TICK_US      1000
-#define PERIOD_TICKS 1000         /* a client acts once a second, all of them evenly spread */
+#define TICK_US      100          /* short, as many that act at once would be one crowd's burst */
+#define PERIOD_NS    1000000000U  /* in which each acts once, all of them evenly spread */
 #define RAMP_NS      10000000000U /* in which they come */
 #define ASKS         8            /* of one slow reader */
 #define ANSWER_BYTES 4096
@@ -61,8 +61,9 @@ static struct load {
     struct slow *all;
     enum kind turn[TURN_MAX];
     unsigned turn_count;
-    unsigned count, port, next, opened, here, here_min;
+    unsigned count, port, opened, here, here_min;
     const char *target;
+    uint64_t acted;
     uint64_t begin_ns, end_ns, grace_ns;
     uint64_t tick_ns, late_ns; /* the last tick, and the longest time without one */
     bool told;
@@ -222,8 +223,7 @@ static void come(void)
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
-    unsigned share = load.count / PERIOD_TICKS + 1;
-    uint64_t now = now_ns();
+    uint64_t now = now_ns(), due = load.count * (now - load.begin_ns) / PERIOD_NS;
 
     (void)fd;
     (void)what;
@@ -237,10 +237,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         event_base_loopbreak(load.base);
         return;
     }
-    for (unsigned i = 0; i < share; i++) {
-        struct slow *slow = &load.all[load.next];
+    for (; load.acted < due; load.acted++) {
+        struct slow *slow = &load.all[load.acted % load.count];
 
-        load.next = (load.next + 1) % load.count;
         if (slow->connected)
             act(slow);
     }
@@ -287,6 +286,18 @@ static bool read_turn(char *names)
     return load.turn_count > 0;
 }
 
+/* Its timers are not rounded to milliseconds. */
+static struct event_base *make_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base;
+
+    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
 static bool prepare(char **argv)
 {
     struct rlimit limit;
@@ -302,7 +313,7 @@ static bool prepare(char **argv)
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur < load.count + 16)
         fprintf(stderr, "slow_load: %u clients need as many descriptors (ulimit -Hn)\n", load.count);
-    load.base = event_base_new();
+    load.base = make_base();
     load.all = calloc(load.count, sizeof *load.all);
     for (unsigned i = 0; i < KINDS; i++)
         load.tallies[i].lives_s = calloc(LIVES_MAX, sizeof(float));
