@@ -274,7 +274,7 @@ static void report_kind(enum kind kind)
 
 static bool read_turn(char *names)
 {
-    for (char *name = strtok(names, ","); name; name = strtok(NULL, ",")) {
+    for (const char *name = strsep(&names, ","); name; name = strsep(&names, ",")) {
         unsigned kind = 0;
 
         while (kind < KINDS && strcmp(name, kind_names[kind]) != 0)

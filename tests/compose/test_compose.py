@@ -306,13 +306,26 @@ def test_killed_listener(stack):
 
 
 def test_all_killed_at_once(stack):
-    """As a boot of the host, or a restart of the engine: every container is back by itself, in any order."""
+    """Every container is back by itself, in any order."""
     old = [each["State"]["Pid"] for each in stack.containers()]
     for pid in old:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not {each["State"]["Pid"] for each in stack.containers()} & {0, *old}, "all run again", 30)
     stack.wait_healthy()
     wait_for(lambda: ask(stack, next(numbers)).status == 200, "answers again", 60)
+
+
+@pytest.mark.skipif("SLUICE_ENGINE" not in os.environ, reason="the engine that runs is not ours to start anew")
+def test_the_engine_is_started_anew(stack):
+    """As at a boot of the host: nobody has to help."""
+    pid = pathlib.Path(os.environ["SLUICE_ENGINE"]).with_name("pid")
+    os.kill(int(pid.read_text()), signal.SIGTERM)
+    wait_for(lambda: not pid.exists(), "the engine has ended", 60)
+    began = time.monotonic()
+    subprocess.run(["setsid", "--fork", os.environ["SLUICE_ENGINE"]], check=True)
+    wait_for(lambda: answers(stack, next(numbers)), "answers again", 60)
+    print(f"answers {time.monotonic() - began:.1f} s after the engine's start")
+    stack.wait_healthy()
 
 
 def test_scenarios(stack):
