@@ -432,12 +432,17 @@ def test_what_has_come_all_at_once_is_given_back(tmp_path):
         scheduler = metricsd.publisher("scheduler")
         wait_for(lambda: scheduler.totals() or metricsd.value("scheduler.up") == 1, "it hears")
         before_kb, all_kb = metricsd.process.memory_kb("RssAnon"), metricsd.process.memory_kb()
-        metricsd.process.popen.send_signal(signal.SIGSTOP)
-        for _ in range(6000):
-            scheduler.event("granted", rq="x" * 60, nt="y" * 90)
-        metricsd.process.popen.send_signal(signal.SIGCONT)
-        wait_for(lambda: metricsd.value("metricsd.events_total") == 6000, "all came")
-        assert metricsd.process.memory_kb("VmHWM") > all_kb + 0.3 * before_kb, "there is nothing to be given back"
+
+        def has_grown():
+            """By chance not, when it takes the events as quickly as they come over from the socket."""
+            wanted = metricsd.value("metricsd.events_total") + 6000
+            metricsd.process.popen.send_signal(signal.SIGSTOP)
+            for _ in range(6000):
+                scheduler.event("granted", rq="x" * 60, nt="y" * 90)
+            metricsd.process.popen.send_signal(signal.SIGCONT)
+            wait_for(lambda: metricsd.value("metricsd.events_total") == wanted, "all came")
+            return metricsd.process.memory_kb("VmHWM") > all_kb + 0.3 * before_kb
+        assert any(has_grown() for _ in range(10)), "there is nothing to be given back"
         wait_for(lambda: metricsd.process.memory_kb("RssAnon") < 1.1 * before_kb, "it has been given back", START_SECONDS)
 
 
