@@ -312,6 +312,8 @@ static void read_head(struct transfer *transfer, struct text line)
         stop(transfer, UPSTREAM_TOO_LARGE, "its body is longer than RESPONSE_MAX_BYTES");
     if (head->complete && !transfer->plain) /* libcurl 7.88 does not tell a TLS close from a cut */
         upstream_head_end_unsure(&transfer->head);
+    if (head->complete && head->closes) /* libcurl 8.14 overlooks it behind other elements */
+        curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
 /* The first line's arrival stands for the first byte's: some 20-45 us late, or more when a line comes in

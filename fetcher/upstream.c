@@ -303,6 +303,7 @@ static void read_connection(struct upstream_head *head, struct text value)
     while (http_list_next(&value, &element)) {
         const struct known_field *named = known_field_find(element);
 
+        head->closes |= text_equal_nocase(element, "close");
         if (named)
             head->hop_by_hop |= 1U << (named - known_fields);
     }
@@ -320,6 +321,7 @@ void upstream_head_init(struct upstream_head *head)
     head->says_json = false;
     head->length = -1;
     head->hop_by_hop = 0;
+    head->closes = false;
     head->asks_to_wait = false;
     head->reset_in_us = -1;
     head->retry_after_us = -1;

@@ -47,6 +47,7 @@ struct upstream_head {
     bool says_json;              /* Content-Type */
     int64_t length;              /* Content-Length; -1: none */
     unsigned hop_by_hop;         /* the fields that Connection names, as bits */
+    bool closes;                 /* Connection: close */
     bool asks_to_wait;           /* one of the fields below was there, be it garbage */
     int64_t reset_in_us;         /* X-RateLimit-Reset-In; -1: none or garbage, as below */
     int64_t retry_after_us;      /* Retry-After in seconds */

@@ -22,7 +22,8 @@ function seen(request, response, body) {
   const raw = request.rawHeaders;
   for (let i = 0; i < raw.length; i += 2) fields = mix(fields, Buffer.from(`${raw[i]}:${raw[i + 1]}\n`, "latin1"));
   const target = request.url.replace(/[^!-~]/g, (odd) => `<${odd.charCodeAt(0)}>`); // what no header may have, nor a target of ours
-  return `${request.method} ${target} HTTP/${request.httpVersion} fields=${raw.length / 2}:${hex(fields)} ` +
+  const method = request.method ?? "QUERY"; // which Debian 13's Node takes, and has no name for
+  return `${method} ${target} HTTP/${request.httpVersion} fields=${raw.length / 2}:${hex(fields)} ` +
     `body=${body.length}:${hex(mix(BASIS, body))} stay=${response.shouldKeepAlive ? 1 : 0}`;
 }
 

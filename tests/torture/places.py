@@ -45,7 +45,7 @@ def sure():
 def unknown_calls(process):
     """What the program calls that is in neither list."""
     listed = subprocess.run(["nm", "-D", "-u", PROGRAMS / f"sluice-{process}"], capture_output=True, text=True, check=True)
-    called = {line.split()[-1].split("@")[0] for line in listed.stdout.splitlines()}
+    called = {re.sub(r"@.*|^__isoc\d\d_", "", line.split()[-1]) for line in listed.stdout.splitlines()}
     return sorted(name for name in called - table() - sure()
                   if not re.match(r"__(asan|ubsan|sanitizer|lsan|gmon|cxa|wrap)|_ITM_", name))
 

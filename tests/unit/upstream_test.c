@@ -265,6 +265,19 @@ static void only_listed_fields_pass(void **state)
     }
 }
 
+static void who_closes_says_so(void **state)
+{
+    static struct upstream_head head;
+
+    (void)state;
+    read_head(&head, "HTTP/1.1 200 OK|Connection: x, Close");
+    assert_true(head.closes);
+    read_head(&head, "HTTP/1.1 200 OK|Connection: keep-alive|Connection: close");
+    assert_true(head.closes);
+    read_head(&head, "HTTP/1.1 200 OK|Connection: keep-alive, closed|Close: close");
+    assert_false(head.closes);
+}
+
 /* What makes a head no good HTTP, and what does not. */
 static const struct {
     const char *head;
@@ -574,6 +587,7 @@ int main(void)
         cmocka_unit_test(every_end_has_its_verdict),
         cmocka_unit_test(every_wait_is_read),
         cmocka_unit_test(only_listed_fields_pass),
+        cmocka_unit_test(who_closes_says_so),
         cmocka_unit_test(what_is_no_good_http_is_told),
         cmocka_unit_test(length_and_kind_of_the_body_are_known),
         cmocka_unit_test(what_may_have_been_cut_is_not_kept),
