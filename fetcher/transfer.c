@@ -33,9 +33,8 @@ struct transfer {
     struct curl_slist *fields;
     struct event *watch; /* for silence before the first byte, and then for too few bytes */
     struct upstream_head head;
-    size_t head_bytes;
     char *body;
-    size_t body_bytes, body_room;
+    size_t head_bytes, body_bytes, body_room;
     size_t watched_bytes; /* that have come since the watch was set */
     int64_t sent_at_us, first_at_us;
     bool started;
@@ -591,8 +590,7 @@ void transfer_free(struct transfer *transfer)
     forget_unsaid(transfer);
     if (transfer->started)
         curl_multi_remove_handle(transfer->transfers->multi, transfer->easy);
-    if (transfer->easy)
-        curl_easy_cleanup(transfer->easy);
+    curl_easy_cleanup(transfer->easy);
     if (transfer->watch)
         event_free(transfer->watch);
     curl_slist_free_all(transfer->fields);
