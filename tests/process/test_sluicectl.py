@@ -49,6 +49,7 @@ def ctl(stack, *words, code=DONE, **how):
 def stack():
     with Stack(**FAST) as running:
         wait_for(lambda: running.get("/readyz").json()["missing"] == [], "nothing is missing")
+        wait_for(lambda: len([each for each in running.state()["processes"] if each["pid"]]) == 4, "each has told of itself")
         yield running
 
 
