@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,16 +39,17 @@ static int listen_tcp(unsigned port)
     return fd;
 }
 
-/* As process 1 it gets only the signals that it asks for. */
-static int open_signals(void)
+int container_signals(bool children, sigset_t *before)
 {
-    sigset_t ends;
+    sigset_t mask;
 
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    sigprocmask(SIG_BLOCK, &ends, NULL);
-    return signalfd(-1, &ends, SFD_CLOEXEC);
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    if (children)
+        sigaddset(&mask, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &mask, before);
+    return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static int hold(const char *path, const char *number)
@@ -67,7 +67,7 @@ static int hold(const char *path, const char *number)
     handover.listener = listen_tcp((unsigned)port);
     if (handover.listener < 0)
         return container_complain("cannot listen", number);
-    fds[0] = (struct pollfd){.fd = open_signals(), .events = POLLIN};
+    fds[0] = (struct pollfd){.fd = container_signals(false, NULL), .events = POLLIN};
     fds[1] = (struct pollfd){.fd = handover_listen(path), .events = POLLIN};
     if (fds[0].fd < 0 || fds[1].fd < 0 || pipe2(life, O_CLOEXEC) < 0)
         return container_complain("cannot listen", path);

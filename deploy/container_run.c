@@ -13,8 +13,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,18 +57,6 @@ static bool may_be_reached(void)
 
     return !where || strncmp(where, "127.", 4) == 0 || strcmp(where, "[::1]") == 0 || is_set("ADMIN_TOKEN") ||
            is_set("ADMIN_TOKEN_FILE");
-}
-
-static int open_signals(sigset_t *before)
-{
-    sigset_t mask;
-
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGINT);
-    sigaddset(&mask, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &mask, before);
-    return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* The holder may be about to start, as this one. False and errno: it is not there, or a signal came first. */
@@ -239,7 +225,7 @@ int container_run(const char *path, char **command)
             stderr);
         return EXIT_FAILURE;
     }
-    run.signals = open_signals(&run.before);
+    run.signals = container_signals(true, &run.before);
     if (run.signals < 0)
         return container_complain("no signals", command[0]);
     if (path && !take_listener(&run, path))
